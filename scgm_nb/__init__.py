@@ -1,0 +1,31 @@
+"Generate, edit and deconvolve single cells. Public names are handed on lazily: importing this costs nothing."
+import sys
+from importlib import import_module
+from types import ModuleType
+
+__version__ = '0.1.0'
+
+# module -> the names it hands on, in the order of the book
+_public = dict(
+    data='ScgmError FormatError CountsError GeneError LabelError BulkError LimitError UnsafeFileError ModelFileError '
+         'MismatchError NumericError DataWarning check align split normalise recover_counts',
+)
+_home = {name: module for module, names in _public.items() for name in names.split()}
+__all__ = sorted(_home)
+
+
+class _House(ModuleType):
+    "A package in which `sg.simulate` is always the function, also after the module of that name was imported"
+    def __getattr__(self, name):
+        if name not in _home: raise AttributeError(f'module {self.__name__!r} has no attribute {name!r}')
+        value = getattr(import_module(f'{self.__name__}.{_home[name]}'), name)
+        self.__dict__[name] = value
+        return value
+
+    def __setattr__(self, name, value):
+        if not (name in _home and isinstance(value, ModuleType)): super().__setattr__(name, value)
+
+    def __dir__(self): return sorted({*self.__dict__, *_home})
+
+
+sys.modules[__name__].__class__ = _House
