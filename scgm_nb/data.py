@@ -6,12 +6,12 @@
 __all__ = ['exact', 'value_faults', 'ensembl', 'peaks', 'dates', 'everywhere', 'ScgmError', 'FormatError', 'CountsError',
            'GeneError', 'LabelError', 'BulkError', 'LimitError', 'UnsafeFileError', 'ModelFileError', 'MismatchError',
            'NumericError', 'DataWarning', 'some', 'scan', 'places', 'steady', 'costume', 'check_values',
-           'refuse_fractions', 'stored_decimals', 'blur', 'whole_multiples', 'recover_counts', 'recover_row',
-           'check_matrix', 'widen', 'whole_indices', 'once_each', 'id_kinds', 'species_of', 'restore_dates',
-           'look_like_genes', 'check_genes', 'shares', 'refuse_dates', 'refuse_mixture', 'merge_genes', 'unknown_label',
-           'check_labels', 'refuse_types', 'same_name', 'refuse_rare', 'find_counts', 'hint_layer', 'check_cells',
-           'check', 'settle_genes', 'settle_empty', 'settle_labels', 'align', 'refuse_overlap', 'map_genes',
-           'normalise', 'split', 'split_within', 'split_groups']
+           'refuse_fractions', 'stored_decimals', 'stored_dtype', 'blur', 'whole_multiples', 'recover_counts',
+           'recover_row', 'check_matrix', 'widen', 'whole_indices', 'once_each', 'id_kinds', 'species_of',
+           'restore_dates', 'look_like_genes', 'check_genes', 'shares', 'refuse_dates', 'refuse_mixture', 'merge_genes',
+           'unknown_label', 'check_labels', 'refuse_types', 'same_name', 'refuse_rare', 'find_counts', 'hint_layer',
+           'check_cells', 'check', 'settle_genes', 'settle_empty', 'settle_labels', 'align', 'refuse_overlap',
+           'map_genes', 'normalise', 'split', 'split_within', 'split_groups']
 
 # %% ../nbs/00_data.ipynb #d04b9394
 import re, warnings
@@ -81,7 +81,7 @@ def places(X, at, cells, genes, n=3):
     found = [f'{X.data[j]:g} in cell {str(cells[i])!r}, gene {str(genes[X.indices[j]])!r}' for i, j in zip(rows, at[:n])]
     return '; '.join(found) + (f' and {len(at) - n:,} more' if len(at) > n else '')
 
-# %% ../nbs/00_data.ipynb #8db4f47d
+# %% ../nbs/00_data.ipynb #723247b6
 def steady(x): return x.std() < .01*x.mean()
 
 def costume(X, n=200):
@@ -91,7 +91,7 @@ def costume(X, n=200):
     if X.min() < 0: return 'z-scores or corrected values'
     if undone is not None and steady(undone): return f'log1p of counts scaled to {undone.mean():,.0f} per cell'
     if steady(sums): return f'counts scaled to {sums.mean():,.0f} per cell (as in CPM or TPM)'
-    return 'logarithms' if undone is not None else 'averaged, corrected or scaled values'
+    return 'logarithms' if undone is not None and (X.data % 1 != 0).mean() > .5 else 'averaged, corrected or scaled values'
 
 # %% ../nbs/00_data.ipynb #b7e9a368
 def check_values(X, cells, genes):
@@ -111,15 +111,19 @@ def refuse_fractions(X, cells, genes):
     raise CountsError(f'{len(at):,} of {X.nnz:,} values are not whole numbers: they look like {kind}', places(X, at, cells, genes),
                       'the models count molecules; anything else would be modelled wrongly, in silence', fix)
 
-# %% ../nbs/00_data.ipynb #a743394a
+# %% ../nbs/00_data.ipynb #45ef864e
 def stored_decimals(x, most=5):
     "How many decimals the values `x` were rounded to, or None where they were not"
     return next((d for d in range(1, most + 1) if (abs(x - np.round(x.astype(np.float64), d)) <= np.spacing(x)).all()), None) if len(x) else None
 
-# %% ../nbs/00_data.ipynb #272188da
+def stored_dtype(x):
+    "The narrowest type that holds all of `x`: values computed in float32 and saved as float64 are no better than float32"
+    return next(d for d in (np.float16, np.float32, np.float64) if (x.astype(d) == x).all())
+
+# %% ../nbs/00_data.ipynb #8bd1f3d9
 def blur(x, dtype=None, decimals=None):
     "Relative uncertainty of expm1(x), from the precision in which `x` was stored"
-    δ = .5*10.**-decimals if decimals is not None else np.spacing(x.astype(dtype or x.dtype)).astype(np.float64)
+    δ = .5*10.**-decimals if decimals is not None else 2*np.spacing(x.astype(dtype or x.dtype)).astype(np.float64)
     x = x.astype(np.float64)
     return δ*np.exp(x)/np.expm1(x)
 
@@ -134,7 +138,7 @@ def whole_multiples(v, ε, units=4):
         allowed = k*(ε + ε.max()) + 1e-9
         if (abs(v/s - k) <= np.minimum(allowed, .25)).all(): return k if allowed.max() < .5 else None
 
-# %% ../nbs/00_data.ipynb #a3fe014b
+# %% ../nbs/00_data.ipynb #4bb3d6de
 def recover_counts(
     adata,           # AnnData, or a matrix of cells x genes, holding log1p of scaled counts
     *,
@@ -145,7 +149,8 @@ def recover_counts(
         return AnnData(recover_counts(adata.X, decimals=decimals), obs=adata.obs.copy(), var=adata.var.copy())
     X = sp.csr_matrix(adata, dtype=np.promote_types(adata.dtype, np.float32))    # scipy knows no float16
     decimals = decimals or stored_decimals(X.data)
-    rows = [recover_row(X.data[i:j], adata.dtype, decimals) for i, j in zip(X.indptr, X.indptr[1:])]
+    dtype = stored_dtype(X.data)
+    rows = [recover_row(X.data[i:j], dtype, decimals) for i, j in zip(X.indptr, X.indptr[1:])]
     lost = [i for i, r in enumerate(rows) if r is None]
     if lost: raise CountsError(f'no exact counts behind {len(lost):,} of {X.shape[0]:,} cells', f'rows {some(lost)}',
         'their values are not whole multiples of one unit, or too coarse to tell', 'ask for the file of raw counts')
@@ -253,7 +258,7 @@ def check_genes(
     if found and found != species: raise GeneError(f'these are {found} genes, not {species}', f'gene names: {some(names)}; {shares(names)}',
         'names of two species hardly meet: a model would see almost nothing', f'species="{found}", or map the genes to {species} first (map_genes)')
 
-# %% ../nbs/00_data.ipynb #24fcf212
+# %% ../nbs/00_data.ipynb #dcb92571
 def shares(names): return ', '.join(f'{100*v:.0f}% {k}' for k, v in id_kinds(names).items())
 
 def refuse_dates(names):
@@ -266,7 +271,9 @@ def refuse_mixture(names, strip_version, mixed_ids):
     if versions and not strip_version: raise GeneError(f'{len(versions):,} Ensembl ids carry a version', some(versions),
         'the same gene has another version in the next file, and would not be found', 'strip_version=True')
     kinds = id_kinds(names)
-    if (kinds > .05).sum() > 1 and not mixed_ids: raise GeneError('the names of the genes are of several kinds', shares(names),
+    species = kinds[kinds.index.str.endswith('ensembl') & (kinds > .05)]
+    if (kinds > .2).sum() < 2 and len(species) < 2 or mixed_ids: return
+    raise GeneError('the names of the genes are of several kinds', shares(names),
         'the same gene may stand here twice, and half of them will not be found in a model', 'map them to one kind (map_genes), or mixed_ids=True')
 
 # %% ../nbs/00_data.ipynb #050af654
@@ -346,13 +353,13 @@ def hint_layer(adata, error):
         if whole and lo >= 0: return type(error)(error.what, error.where, error.why, f'layer={name!r} holds whole numbers: say so')
     return error
 
-# %% ../nbs/00_data.ipynb #5e17270f
+# %% ../nbs/00_data.ipynb #4f5b4a69
 def check_cells(cells, genes):
     "Raise where cells share a name, or where the table lies on its side"
     if not cells.is_unique: raise FormatError(f'{cells.duplicated().sum():,} cells share a name with another', f'cells {some(cells[cells.duplicated()].unique())}',
         'labels and results are joined by name', 'adata.obs_names_make_unique()')
     if look_like_genes(cells) and not look_like_genes(genes): raise FormatError('the table lies on its side: its cells are named like genes', f'cells {some(cells)}',
-        'rows are cells and columns are genes', 'adata = adata.T')
+        'rows are cells and columns are genes', 'adata.T, or read(path, transpose=True) for a table')
 
 # %% ../nbs/00_data.ipynb #feb48178
 def check(

@@ -127,7 +127,7 @@ def read_mtx(path, limit=None):
     if X.nnz < M.nnz: raise twice_mtx(path, M, at)
     return X
 
-# %% ../nbs/00d_files.ipynb #b7934d14
+# %% ../nbs/00d_files.ipynb #a18d6736
 def twice_mtx(path, M, at):
     "The error for entries that stand twice, with their lines"
     key = M.coords[0].astype(np.int64)*M.shape[1] + M.coords[1]
@@ -139,10 +139,11 @@ def twice_mtx(path, M, at):
 
 def broken_mtx(path, error, n, at, shape):
     "The error for entries that cannot be read: count them, and find the first that is wrong"
-    lines = [l for l in open_text(path, encoding='latin-1')][at:]
-    found = sum(bool(l.strip()) for l in lines)
-    bad = next((i for i, l in enumerate(lines) if l.strip() and not good_entry(l, shape)), None)
-    where = f'{path}, line {at + 1 + bad}: {lines[bad].strip()[:60]!r}' if bad is not None else str(path)
+    found, where = 0, str(path)
+    for i, l in enumerate(open_text(path, 64*n + 10**6, encoding='latin-1'), 1):
+        if i <= at or not l.strip(): continue
+        found += 1
+        if where == str(path) and not good_entry(l, shape): where = f'{path}, line {i}: {l.strip()[:60]!r}'
     return FormatError(f'the header says {n:,} entries, the file holds {found:,}' if found != n else f'an entry cannot be read ({error})', where, 'the file is cut, or was altered', 'fetch it again')
 
 def good_entry(line, shape):
@@ -223,8 +224,8 @@ def write_folder(adata, folder, clusters=None):
     write_rows(folder/f'barcodes.tsv{gz}', [[guard(c)] for c in adata.obs_names])
     if clusters: write_rows(folder/'clusters.csv', [['', 'partition'], *([guard(c), guard(str(p))] for c, p in zip(adata.obs_names, adata.obs[clusters]))], sep=',')
 
-# %% ../nbs/00d_files.ipynb #340a097b
-def read_table(path, label='cell_type', sep=None, decimal='.', encoding='utf-8', block=512):
+# %% ../nbs/00d_files.ipynb #0bad5595
+def read_table(path, label='cell_type', sep=None, decimal='.', encoding='utf-8', transpose=False, block=512):
     "A dense text of cells x genes; names of rows that repeat are labels, else names of cells"
     sep = sep or (',' if '.csv' in Path(path).name else '\t')
     f = open_text(path, encoding=encoding)
@@ -237,7 +238,10 @@ def read_table(path, label='cell_type', sep=None, decimal='.', encoding='utf-8',
         rows = list(csv.reader(lines, delimiter=sep))
         if not names and rows and len(rows[0]) == len(head) + 1: head = ['', *head]
         names += [r[0] if r else '' for r in rows]; blocks.append(numbers(rows, len(head), path, at, decimal)); at += len(lines)
-    return label_rows(AnnData(sp.csr_matrix(sp.vstack(blocks)) if blocks else sp.csr_matrix((0, len(head) - 1)), var=pd.DataFrame(index=[unguard(g) for g in head[1:]])), [unguard(n) for n in names], label)
+    X = sp.csr_matrix(sp.vstack(blocks)) if blocks else sp.csr_matrix((0, len(head) - 1))
+    names, head = [unguard(n) for n in names], [unguard(g) for g in head[1:]]
+    if transpose: return AnnData(X.T.tocsr(), obs=pd.DataFrame(index=head), var=pd.DataFrame(index=names))
+    return label_rows(AnnData(X, var=pd.DataFrame(index=head)), names, label)
 
 # %% ../nbs/00d_files.ipynb #10ae0072
 @contextmanager
@@ -326,15 +330,17 @@ def sparse_frame(x):
     if x['indptr'].shape != (long,) or x['data'].shape != x['indices'].shape:
         raise FormatError('the sparse matrix is damaged: its arrays do not fit its shape', f'shape {shape}, {x["indptr"].shape[0]:,} pointers, {x["data"].shape[0]:,} values, {x["indices"].shape[0]:,} indices', fix='write the file anew from its source')
 
-# %% ../nbs/00d_files.ipynb #9dc8bc7b
+# %% ../nbs/00d_files.ipynb #772c50fa
 def write_h5ad(adata, path):
     "h5ad whose counts carry checksums"
-    with h5py.File(path, 'w') as f:
+    image = io.BytesIO()
+    with h5py.File(image, 'w') as f:
         write_elem(f, '/', AnnData(obs=adata.obs, var=adata.var, obsm=dict(adata.obsm), uns=dict(adata.uns)))
         write_elem(f, 'X', adata.X, dataset_kwargs=dict(compression='gzip', compression_opts=1, shuffle=True, fletcher32=True))
+    Path(path).write_bytes(image.getbuffer())
 
-# %% ../nbs/00d_files.ipynb #0ca28fbc
-def text(a): return [t.decode() if isinstance(t, bytes) else str(t) for t in a]
+# %% ../nbs/00d_files.ipynb #b7313428
+def text(a): return [t.decode() if isinstance(t, bytes) else str(t) for t in a[:]]
 
 def read_10x_h5(f, names='symbol'):
     "The `.h5` of Cell Ranger: group `matrix` (version 3), or one named after the genome (version 2)"
@@ -347,17 +353,17 @@ def read_10x_h5(f, names='symbol'):
     obs = pd.DataFrame(index=text(g['barcodes']))
     return AnnData(sp.csr_matrix((g['data'][:], g['indices'][:], g['indptr'][:]), (cols, rows)), obs=obs, var=name_genes(pd.DataFrame(table).T, names).rename_axis(None))
 
-# %% ../nbs/00d_files.ipynb #a471461c
+# %% ../nbs/00d_files.ipynb #498789b0
 def read_loom(f, names='symbol', block=4096):
     "A loom file: a dense matrix of genes x cells with attributes of rows and columns"
     if 'matrix' not in f or 'row_attrs' not in f: raise FormatError('not a loom file', f'{f.filename} holds {some(f)}', fix='is it an h5ad? then name it so')
     M, genes, obs = f['matrix'], f['row_attrs'], f['col_attrs']
-    pick = lambda g, keys: next((text(g[k][:]) for k in keys if k in g), None)
+    pick = lambda g, keys: next((text(g[k]) for k in keys if k in g), None)
     ids = pick(genes, ('Accession', 'gene_ids', 'Gene', 'var_names')) if names == 'ensembl' else pick(genes, ('Gene', 'gene_names', 'var_names', 'Accession'))
     cells = pick(obs, ('CellID', 'obs_names', 'barcodes'))
     if ids is None or cells is None: raise FormatError('genes or cells have no names', f'{f.filename}: rows {some(genes)}, columns {some(obs)}', fix='row attribute Gene, column attribute CellID')
     X = [sp.csr_matrix(M[:, i:i + block].T) for i in range(0, M.shape[1], block)]
-    table = {k: text(obs[k][:]) if obs[k].dtype.kind in 'SO' else obs[k][:] for k in obs if obs[k].ndim == 1 and k not in ('CellID', 'obs_names')}
+    table = {k: text(obs[k]) if obs[k].dtype.kind in 'SO' else obs[k][:] for k in obs if obs[k].ndim == 1 and k not in ('CellID', 'obs_names')}
     return AnnData(sp.csr_matrix(sp.vstack(X)), obs=pd.DataFrame(table, index=cells), var=pd.DataFrame(index=ids))
 
 # %% ../nbs/00d_files.ipynb #17c2dd42
@@ -399,20 +405,20 @@ def refuse_kind(path):
     if packed.search(path.name): raise FormatError('this is a packed archive', str(path), fix='unpack it, and read what is inside')
     if path.is_file() and not path.stat().st_size: raise FormatError('the file is empty', str(path), 'an interrupted download or copy', 'fetch it again')
 
-# %% ../nbs/00d_files.ipynb #f7493e6c
-def read_any(path, layer=None, *, names='symbol', label='cell_type', sep=None, decimal='.', encoding='utf-8', limit=None):
+# %% ../nbs/00d_files.ipynb #3875bc80
+def read_any(path, layer=None, *, names='symbol', label='cell_type', transpose=False, sep=None, decimal='.', encoding='utf-8', limit=None):
     "Cells as they stand in the file, before the door"
     path = Path(path); name = path.name.lower()
     refuse_kind(path)
     if path.is_dir(): return read_zarr(path, layer, names, limit) if any((path/n).exists() for n in ('zarr.json', '.zgroup', '.zattrs')) else read_folder(path, names, encoding, limit)
     if name.endswith(('.mtx', '.mtx.gz', 'barcodes.tsv.gz', 'features.tsv.gz')): return read_folder(path.parent, names, encoding, limit)
-    if name.endswith(('.csv', '.tsv', '.txt', '.csv.gz', '.tsv.gz', '.txt.gz')): return read_table(path, label, sep, decimal, encoding)
+    if name.endswith(('.csv', '.tsv', '.txt', '.csv.gz', '.tsv.gz', '.txt.gz')): return read_table(path, label, sep, decimal, encoding, transpose)
     if not name.endswith(('.h5ad', '.h5', '.hdf5', '.loom')): raise FormatError(f'cells are not read from a file named {path.suffix or path.name!r}', str(path), fix='.h5ad, .h5, .loom, .zarr, .tsv, .csv (.gz), or a folder with matrix.mtx')
     with open_hdf5(path, limit) as f:
         if 'obs' in f: return read_anndata(f, layer, names)
         return read_loom(f, names) if 'row_attrs' in f else read_10x_h5(f, names)
 
-# %% ../nbs/00d_files.ipynb #4ede7003
+# %% ../nbs/00d_files.ipynb #27c7f322
 @delegates(check, keep=True)
 def read(
     path,               # a file or folder of cells, or an AnnData, which goes straight to the door
@@ -420,6 +426,7 @@ def read(
     layer=None,         # where the counts are: None for X, 'raw', or the name of a layer
     *,
     names='symbol',     # 'symbol' or 'ensembl', where a file has both
+    transpose=False,    # a text table with genes in rows and cells in columns
     sep=None,           # separator of a text table; None goes by the ending
     decimal='.',        # decimal sign of a text table
     encoding='utf-8',   # alphabet of text files
@@ -432,7 +439,7 @@ def read(
     if sha256: verify(path, sha256)
     label = labels if isinstance(labels, str) else 'cell_type'
     try:
-        adata = genes_only(read_any(path, layer, names=names, label=label, sep=sep, decimal=decimal, encoding=encoding, limit=limit))
+        adata = genes_only(read_any(path, layer, names=names, label=label, transpose=transpose, sep=sep, decimal=decimal, encoding=encoding, limit=limit))
         return check(adata, labels, copy=False, **kwargs)
     except ScgmError as e: raise (e if str(path) in e.where else e.at(path)) from None
 
