@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['exact', 'value_faults', 'ensembl', 'peaks', 'dates', 'everywhere', 'ScgmError', 'FormatError', 'CountsError',
            'GeneError', 'LabelError', 'BulkError', 'LimitError', 'UnsafeFileError', 'ModelFileError', 'MismatchError',
-           'NumericError', 'DataWarning', 'some', 'scan', 'places', 'steady', 'costume', 'check_values',
+           'NumericError', 'DataWarning', 'some', 'many', 'scan', 'places', 'steady', 'costume', 'check_values',
            'refuse_fractions', 'stored_decimals', 'stored_dtype', 'blur', 'whole_multiples', 'recover_counts',
            'recover_row', 'check_matrix', 'widen', 'whole_indices', 'once_each', 'id_kinds', 'species_of',
            'restore_dates', 'look_like_genes', 'check_genes', 'shares', 'refuse_dates', 'refuse_mixture', 'merge_genes',
@@ -47,11 +47,13 @@ class MismatchError(ScgmError):   "These cells and this model do not belong toge
 class NumericError(ScgmError):    "A number left the range in which it means anything"
 class DataWarning(UserWarning):   "Accepted, but worth a look"
 
-# %% ../nbs/00_data.ipynb #c4580e47
+# %% ../nbs/00_data.ipynb #3f94dd33
 def some(names, n=3):
     "The first `n` names, and how many more there are"
     names = [repr(str(o)) for o in names]
     return ', '.join(names[:n]) + (f' and {len(names) - n:,} more' if len(names) > n else '')
+
+def many(n, noun): return f'{n:,} {noun}{"" if n == 1 else "s"}'
 
 # %% ../nbs/00_data.ipynb #f35319ca
 def scan(v, step=1 << 16):
@@ -63,15 +65,15 @@ def scan(v, step=1 << 16):
         whole = whole and (b.dtype.kind in 'iu' or bool((np.rint(b) == b).all()))
     return lo, hi, whole
 
-# %% ../nbs/00_data.ipynb #85c4125e
+# %% ../nbs/00_data.ipynb #d46deb0f
 exact = 2**24    # up to here float32 holds every whole number
 value_faults = [
-    (np.isnan, CountsError, 'not a number (NaN)', 'a missing value is not a zero; every sum over it is lost',
+    (np.isnan, CountsError, 'values that are no number (NaN)', 'a missing value is not a zero; every sum over it is lost',
      'find where it came from; if it stands for "none seen": adata.X.data[np.isnan(adata.X.data)] = 0'),
-    (np.isinf, CountsError, 'infinite', 'something was divided by zero, or overflowed', 'go back to the file before that step'),
-    (lambda v: v < 0, CountsError, 'negative', 'nobody counts fewer than no molecules; these are z-scores or corrected values',
+    (np.isinf, CountsError, 'infinite values', 'something was divided by zero, or overflowed', 'go back to the file before that step'),
+    (lambda v: v < 0, CountsError, 'negative values', 'nobody counts fewer than no molecules; these are z-scores or corrected values',
      'read the raw counts: check(adata, layer="counts") or layer="raw"'),
-    (lambda v: v > exact, CountsError, f'above 2^24 = {exact:,}', 'float32 cannot hold every whole number up there: counts would be altered in silence',
+    (lambda v: v > exact, CountsError, f'values above 2^24 = {exact:,}', 'float32 cannot hold every whole number up there: counts would be altered in silence',
      'look at that gene: no cell holds so many molecules of one')]
 
 # %% ../nbs/00_data.ipynb #a0d1aaf7
@@ -93,22 +95,22 @@ def costume(X, n=200):
     if steady(sums): return f'counts scaled to {sums.mean():,.0f} per cell (as in CPM or TPM)'
     return 'logarithms' if undone is not None and (X.data % 1 != 0).mean() > .5 else 'averaged, corrected or scaled values'
 
-# %% ../nbs/00_data.ipynb #b7e9a368
+# %% ../nbs/00_data.ipynb #fb6cd6aa
 def check_values(X, cells, genes):
     "Raise unless the CSR matrix `X` holds raw counts"
     lo, hi, whole = scan(X.data)
     if not X.nnz or (0 <= lo and hi <= exact and whole): return
     for test, error, what, why, fix in value_faults:
         at = np.flatnonzero(test(X.data))
-        if len(at): raise error(f'{len(at):,} values are {what}', places(X, at, cells, genes), why, fix)
+        if len(at): raise error(f'{what} in {many(len(at), "place")}', places(X, at, cells, genes), why, fix)
     refuse_fractions(X, cells, genes)
 
-# %% ../nbs/00_data.ipynb #dc90e1d3
+# %% ../nbs/00_data.ipynb #cf59bc87
 def refuse_fractions(X, cells, genes):
     "Say what the values look like, and how to get at counts"
     at, kind = np.flatnonzero(np.rint(X.data) != X.data), costume(X)
     fix = 'recover_counts(adata)' if kind.startswith('log') else 'read the raw counts: check(adata, layer="counts") or layer="raw"'
-    raise CountsError(f'{len(at):,} of {X.nnz:,} values are not whole numbers: they look like {kind}', places(X, at, cells, genes),
+    raise CountsError(f'fractions in {len(at):,} of {X.nnz:,} values: they look like {kind}', places(X, at, cells, genes),
                       'the models count molecules; anything else would be modelled wrongly, in silence', fix)
 
 # %% ../nbs/00_data.ipynb #45ef864e
@@ -240,7 +242,7 @@ def look_like_genes(names):
     names = [str(s) for s in names]
     return len(everywhere & {s.upper() for s in names}) >= 3 or sum(bool(ensembl.match(s)) for s in names[:1000]) > .5*min(len(names), 1000) > 0
 
-# %% ../nbs/00_data.ipynb #58ac4804
+# %% ../nbs/00_data.ipynb #87e69fdd
 def check_genes(
     names,               # names of the genes
     *,
@@ -251,24 +253,24 @@ def check_genes(
     "Raise unless every gene has one sound name"
     names = pd.Index(names)
     blank = [i for i, s in enumerate(names) if not (isinstance(s, str) and s.strip() and s != 'nan')]
-    if blank: raise GeneError(f'{len(blank):,} genes have no name', f'columns {some(blank)}', 'genes are matched by name', 'adata = adata[:, adata.var_names.str.strip() != ""]')
+    if blank: raise GeneError(f'{many(len(blank), "gene")} with no name', f'columns {some(blank)}', 'genes are matched by name', 'adata = adata[:, adata.var_names.str.strip() != ""]')
     refuse_dates(names)
     refuse_mixture(names, strip_version, mixed_ids)
     found = species_of(names) if species else None
     if found and found != species: raise GeneError(f'these are {found} genes, not {species}', f'gene names: {some(names)}; {shares(names)}',
         'names of two species hardly meet: a model would see almost nothing', f'species="{found}", or map the genes to {species} first (map_genes)')
 
-# %% ../nbs/00_data.ipynb #dcb92571
+# %% ../nbs/00_data.ipynb #4687fdd5
 def shares(names): return ', '.join(f'{100*v:.0f}% {k}' for k, v in id_kinds(names).items())
 
 def refuse_dates(names):
     bad = [m[0] for m in dates.finditer('\n'.join(names))]
-    if bad: raise GeneError(f'{len(bad):,} genes are named like dates', ', '.join(f'{s} (was {g})' for s, g in zip(bad[:3], restore_dates(bad[:3]))),
+    if bad: raise GeneError(f'{many(len(bad), "gene")} with a date for a name', ', '.join(f'{s} (was {g})' for s, g in zip(bad[:3], restore_dates(bad[:3]))),
         'a spreadsheet turned MARCH1, SEPT2, DEC1 into dates', 'adata.var_names = restore_dates(adata.var_names)')
 
 def refuse_mixture(names, strip_version, mixed_ids):
     versions = [m[0] for m in ensembl.finditer('\n'.join(names)) if m[2]]
-    if versions and not strip_version: raise GeneError(f'{len(versions):,} Ensembl ids carry a version', some(versions),
+    if versions and not strip_version: raise GeneError(f'{many(len(versions), "Ensembl id")} with a version', some(versions),
         'the same gene has another version in the next file, and would not be found', 'strip_version=True')
     kinds = id_kinds(names)
     species = kinds[kinds.index.str.endswith('ensembl') & (kinds > .05)]
@@ -294,7 +296,7 @@ def unknown_label(name, known, what='label'):
     near = get_close_matches(str(name), [str(k) for k in known], n=3, cutoff=.4)
     return LabelError(f'there is no {what} {str(name)!r}', f'known: {some(known, 12)}', fix=f'did you mean {" or ".join(map(repr, near))}?' if near else '')
 
-# %% ../nbs/00_data.ipynb #86116579
+# %% ../nbs/00_data.ipynb #64718143
 def check_labels(
     labels,             # one label a cell
     column='labels',    # what the column is called, for messages
@@ -305,7 +307,7 @@ def check_labels(
     "Labels as sound names, or a LabelError that says which cells are not"
     s = pd.Series(labels).astype(object)
     missing = s.isna() | s.map(lambda v: isinstance(v, str) and v.strip().lower() in ('', 'nan'))
-    if missing.any() and unlabelled is None: raise LabelError(f'{missing.sum():,} of {len(s):,} cells have no label', f'obs[{column!r}], cells {some(s.index[missing])}',
+    if missing.any() and unlabelled is None: raise LabelError(f'no label for {missing.sum():,} of {len(s):,} cells', f'obs[{column!r}], cells {some(s.index[missing])}',
         'they would silently become a type of their own', 'drop them, or say unlabelled="unknown"')
     s[missing] = unlabelled
     refuse_types(s[~missing], column)
@@ -313,14 +315,14 @@ def check_labels(
     refuse_rare(s, column, allow_rare)
     return s
 
-# %% ../nbs/00_data.ipynb #1ff5b21e
+# %% ../nbs/00_data.ipynb #fbc3c2b9
 def refuse_types(s, column):
     "Raise unless all labels are text, or all whole numbers, and none is padded with blanks"
     types = {'text' if isinstance(v, str) else 'whole number' if isinstance(v, (bool, int, np.bool_, np.integer)) else type(v).__name__ for v in s.unique()}
     if len(types) > 1 or not types <= {'text', 'whole number'}: raise LabelError(f'labels are of type {" and ".join(sorted(types))}', f'obs[{column!r}]: {some(s.unique())}',
         'labels are names: 1, "1" and 1.0 would become three types', f'adata.obs[{column!r}] = adata.obs[{column!r}].astype(str)')
     padded = [v for v in s.unique() if isinstance(v, str) and v != v.strip()]
-    if padded: raise LabelError(f'{len(padded):,} labels begin or end with blanks', f'obs[{column!r}]: {some(padded)}',
+    if padded: raise LabelError(f'{many(len(padded), "label")} with blanks at an end', f'obs[{column!r}]: {some(padded)}',
         'they look the same as others and are not', f'adata.obs[{column!r}] = adata.obs[{column!r}].str.strip()')
 
 def same_name(name): return re.sub(r'[^a-z0-9+]', '', name.lower()).removesuffix('s')
@@ -328,10 +330,10 @@ def same_name(name): return re.sub(r'[^a-z0-9+]', '', name.lower()).removesuffix
 def refuse_rare(s, column, allow_rare, few=30):
     "Refuse a name of a single cell; warn of rare, lonely and nearly equal names"
     n = s.value_counts()
-    if (n < 2).any() and not allow_rare: raise LabelError(f'{(n < 2).sum():,} labels stand on a single cell', f'obs[{column!r}]: {some(n.index[n < 2])}',
+    if (n < 2).any() and not allow_rare: raise LabelError(f'{many((n < 2).sum(), "label")} of a single cell', f'obs[{column!r}]: {some(n.index[n < 2])}',
         'nothing can be learned from one cell, and nothing tested', 'merge or drop them, or say allow_rare=True')
     say = lambda text: warnings.warn(f'obs[{column!r}]: {text}', DataWarning, stacklevel=4)
-    if (n < few).any(): say(f'{(n < few).sum()} labels have fewer than {few} cells: {some(n.index[n < few])}; figures about them will be rough')
+    if (n < few).any(): say(f'{many((n < few).sum(), "label")} with fewer than {few} cells: {some(n.index[n < few])}; figures about them will be rough')
     if len(n) == 1: say(f'there is one label only ({n.index[0]!r}): nothing to condition on')
     twins = pd.Series(n.index).groupby([same_name(v) for v in n.index]).agg(list)
     for t in twins[twins.map(len) > 1]: say(f'{some(t)} differ in spelling only; are they one type?')
@@ -353,10 +355,10 @@ def hint_layer(adata, error):
         if whole and lo >= 0: return type(error)(error.what, error.where, error.why, f'layer={name!r} holds whole numbers: say so')
     return error
 
-# %% ../nbs/00_data.ipynb #4f5b4a69
+# %% ../nbs/00_data.ipynb #4c7d49f4
 def check_cells(cells, genes):
     "Raise where cells share a name, or where the table lies on its side"
-    if not cells.is_unique: raise FormatError(f'{cells.duplicated().sum():,} cells share a name with another', f'cells {some(cells[cells.duplicated()].unique())}',
+    if not cells.is_unique: raise FormatError(f'{many(cells.duplicated().sum(), "cell")} with the name of another', f'cells {some(cells[cells.duplicated()].unique())}',
         'labels and results are joined by name', 'adata.obs_names_make_unique()')
     if look_like_genes(cells) and not look_like_genes(genes): raise FormatError('the table lies on its side: its cells are named like genes', f'cells {some(cells)}',
         'rows are cells and columns are genes', 'adata.T, or read(path, transpose=True) for a table')
@@ -391,12 +393,12 @@ def check(
     for column in [labels] if isinstance(labels, str) else labels or []: out.obs[column] = settle_labels(out.obs, column, unlabelled, allow_rare)
     return out
 
-# %% ../nbs/00_data.ipynb #9e5d7aad
+# %% ../nbs/00_data.ipynb #bbffbd4c
 def settle_genes(adata, strip_version, on_duplicate):
     "Versions cut off, duplicates summed or refused"
     names = pd.Index([ensembl.sub(lambda m: m[0].split('.')[0], s) for s in adata.var_names]) if strip_version else adata.var_names
     twice = names[names.duplicated()].unique()
-    if len(twice) and on_duplicate != 'sum': raise GeneError(f'{len(twice):,} names stand for more than one gene', some(twice),
+    if len(twice) and on_duplicate != 'sum': raise GeneError(f'{many(len(twice), "name")} for more than one gene', some(twice),
         'a model could not tell them apart', 'on_duplicate="sum", or read Ensembl ids')
     if len(twice): return merge_genes(adata, names)
     adata.var_names = names
@@ -407,7 +409,7 @@ def settle_empty(adata, drop_empty):
     full = np.diff(adata.X.indptr) > 0 if not (adata.X.data == 0).any() else np.asarray(adata.X.sum(1)).ravel() > 0
     if full.all() and not drop_empty and adata.n_obs and adata.n_vars: return adata
     if not full.any(): raise CountsError('there is not a single count in any cell', f'{adata.n_obs:,} cells x {adata.n_vars:,} genes', fix='look at the file: was the right matrix read?')
-    if not drop_empty: raise CountsError(f'{(~full).sum():,} cells hold no count at all', f'cells {some(adata.obs_names[~full])}',
+    if not drop_empty: raise CountsError(f'{many((~full).sum(), "cell")} without a single count', f'cells {some(adata.obs_names[~full])}',
         'they have no library size, and their logarithms are undefined', 'drop_empty=True')
     return adata[full, np.asarray(adata.X.sum(0)).ravel() > 0].copy()
 
@@ -446,7 +448,7 @@ def refuse_overlap(report, genes, have, least):
     raise MismatchError(f'only {share:.0%} of {len(genes):,} genes were found', f'missing: {some(report["filled"])}', why,
                         'map the names (map_genes), or lower min_overlap' if least < 1 else 'fill="zero" fills them with zeros')
 
-# %% ../nbs/00_data.ipynb #77184098
+# %% ../nbs/00_data.ipynb #463af2ad
 def map_genes(
     adata,             # cells with names of one kind
     table,             # dict or Series from the old name to the new, or a DataFrame whose first two columns are old and new
@@ -457,7 +459,7 @@ def map_genes(
     table = dict(zip(*(table.iloc[:, i] for i in (0, 1)))) if isinstance(table, pd.DataFrame) else dict(table)
     new = [t if isinstance(t := table.get(g), str) and t.strip() else None for g in adata.var_names]
     lost = [g for g, t in zip(adata.var_names, new) if t is None]
-    if lost and unmapped == 'error' or len(lost) == adata.n_vars: raise GeneError(f'{len(lost):,} genes are not in the table', some(lost),
+    if lost and unmapped == 'error' or len(lost) == adata.n_vars: raise GeneError(f'{many(len(lost), "gene")} missing from the table', some(lost),
         f'kinds of names here: {shares(adata.var_names)}', 'unmapped="drop" or "keep"' if len(lost) < adata.n_vars else 'is the table the right way round?')
     if unmapped == 'keep': new = [t or g for g, t in zip(adata.var_names, new)]
     out = merge_genes(adata, new)

@@ -19,9 +19,9 @@ from anndata import AnnData
 from anndata.io import read_elem, write_elem
 from fastcore.meta import delegates
 
-# %% ../nbs/00d_files.ipynb #6a880e4e
+# %% ../nbs/00d_files.ipynb #d5e1f279
 from .data import *
-from .data import some, unknown_label, settle_labels
+from .data import some, many
 
 # %% ../nbs/00d_files.ipynb #b8be4118
 def memory():
@@ -127,14 +127,14 @@ def read_mtx(path, limit=None):
     if X.nnz < M.nnz: raise twice_mtx(path, M, at)
     return X
 
-# %% ../nbs/00d_files.ipynb #a18d6736
+# %% ../nbs/00d_files.ipynb #0baaed45
 def twice_mtx(path, M, at):
     "The error for entries that stand twice, with their lines"
     key = M.coords[0].astype(np.int64)*M.shape[1] + M.coords[1]
     order = np.argsort(key, kind='stable')
     second = np.sort(order[1:][np.diff(key[order]) == 0])
     first = np.flatnonzero(key == key[second[0]])[0]
-    return FormatError(f'{len(second):,} entries stand twice', f'{path}, lines {at + 1 + first} and {at + 1 + second[0]}: gene {M.coords[0][second[0]] + 1}, cell {M.coords[1][second[0]] + 1}',
+    return FormatError(f'two entries in {many(len(second), "place")}', f'{path}, lines {at + 1 + first} and {at + 1 + second[0]}: gene {M.coords[0][second[0]] + 1}, cell {M.coords[1][second[0]] + 1}',
         'adding the two and choosing one give different cells', 'write the file anew from its source')
 
 def broken_mtx(path, error, n, at, shape):
