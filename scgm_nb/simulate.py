@@ -100,13 +100,13 @@ def descend(tree, n_genes, rng, *, share, sd):
             value[child] = value[n+j] + np.sqrt(length)*sparse_normal(rng, n_genes, share, sd)
     return value[:n].T
 
-# %% ../nbs/00a_simulate.ipynb #50d004a1
+# %% ../nbs/00a_simulate.ipynb #6bf66a81
 def gene_table(n_genes, rng, *, depth, dispersion):
     "Per gene: log base level, and dispersion around its trend by mean"
     strong = rng.random(n_genes) < .035
     base = np.where(strong, rng.normal(.2, 1.35, n_genes), rng.normal(-3.8, 1.4, n_genes))
     m = depth*np.exp(base)/np.exp(base).sum()
-    φ = dispersion*(.03 + 1/(3+m))*np.exp(rng.normal(0, .8, n_genes))
+    φ = dispersion*(.02 + .7/(3+m))*np.exp(rng.normal(0, .8, n_genes))
     return pd.DataFrame({'base': base, 'dispersion': φ, 'position': np.arange(n_genes)}, index=[f'gene{g}' for g in range(n_genes)])
 
 # %% ../nbs/00a_simulate.ipynb #7cacfd86
@@ -130,23 +130,24 @@ def per_type(value, n_types, what):
         raise ScgmError(f'{what} is not one number >= 0 for each of {n_types} types: {value}', where='simulate', fix=f'{what}={[1.]*n_types}')
     return out
 
-# %% ../nbs/00a_simulate.ipynb #ed12c07e
+# %% ../nbs/00a_simulate.ipynb #95742cda
 def named(table, genes, kind): return pd.DataFrame(table, index=genes, columns=[f'{kind}{j}' for j in range(table.shape[1])])
 
 def gene_tables(var, tree, rng, *, n_batches, n_donors, n_programmes, marker_sd, programme_sd, batch_sd, donor_sd, effect):
     "The tables of a world that have genes in their rows"
     n, n_types, name = len(var), len(tree)+1, lambda table, kind: named(table, var.index, kind)
-    return dict(types=name(descend(tree, n, rng, share=.1, sd=marker_sd), 'type'),
+    return dict(types=name(descend(tree, n, rng, share=.12, sd=marker_sd), 'type'),
                 programmes=name(sparse_normal(rng, (n, n_programmes), .04, programme_sd), 'programme'),
                 batches=name(rng.normal(0, batch_sd, (n, n_batches)), 'batch'), donors=name(rng.normal(0, donor_sd, (n, n_donors)), 'donor'),
                 effects=name(effect_table(var['base'].to_numpy(), n_types, rng, effect=effect), 'type'))
 
-# %% ../nbs/00a_simulate.ipynb #50cf8bfb
+# %% ../nbs/00a_simulate.ipynb #19437b35
 def cell_tables(rng, n_types, n_donors, n_programmes, *, response, weights):
     "The tables of a world that say how its cells will be"
     drawn, w = rng.uniform(.5, 1.5, n_types), per_type(weights, n_types, 'weights')
-    return dict(activity=rng.normal(0, .5, (n_types, n_programmes)), type_library=rng.normal(0, .15, n_types), donor_library=rng.normal(0, .1, n_donors),
-                response=drawn if response is None else per_type(response, n_types, 'response'), weights=w/w.sum())
+    w, content, donor = w/w.sum(), rng.normal(0, .2, n_types), rng.normal(0, .1, n_donors)
+    return dict(activity=rng.normal(0, .5, (n_types, n_programmes)), type_library=content - w @ content, donor_library=donor - donor.mean(),
+                response=drawn if response is None else per_type(response, n_types, 'response'), weights=w)
 
 def check_world(sizes, shares, positive):
     "Refuse numbers from which no cells can be made"
@@ -155,7 +156,7 @@ def check_world(sizes, shares, positive):
     if bad := [k for k, v in shares.items() if not 0 <= v <= 1]: refuse(bad, 'a share between 0 and 1')
     if bad := [k for k, v in positive.items() if not 0 <= v < np.inf]: refuse(bad, 'a number >= 0')
 
-# %% ../nbs/00a_simulate.ipynb #5d4c7866
+# %% ../nbs/00a_simulate.ipynb #92c2c3ef
 def world(
     n_genes:int=2000,        # genes
     *,
@@ -163,12 +164,12 @@ def world(
     n_batches:int=2,         # batches
     n_donors:int=4,          # donors
     n_programmes:int=5,      # gene programmes; the first one steers the answer to the stimulus
-    marker_sd:float=1.4,     # how far types lie apart
+    marker_sd:float=1.5,     # how far types lie apart
     programme_sd:float=.5,   # how much programmes move their genes
     batch_sd:float=.15,      # how much batches distort genes
     donor_sd:float=.1,       # how much donors differ
     effect:float=1.,         # size of the stimulus' effect on genes; 0 for none
-    response=None,           # how strongly each type answers: number, list or dict; random by default
+    response=None,           # how strongly each type answers: number, list or dict; 0 for types that a dict leaves out; random by default
     stim:float=.5,           # share of stimulated cells
     weights=1.,              # how frequent each type is: number, list or dict
     confound:float=0.,       # share of cells whose batch is dictated by their type
@@ -208,22 +209,23 @@ def people(w, ids):
                library=np.exp(library), response=strength(t, kind, activity), cell=np.asarray(ids, np.int64))
     return pd.DataFrame(obs, index=[f'cell{i}' for i in ids]), activity
 
-# %% ../nbs/00a_simulate.ipynb #0cbc11a5
+# %% ../nbs/00a_simulate.ipynb #beb9ba33
 def log_expression(w, obs, activity):
     "η: cells x genes, from the tables of the world"
     def part(table, labels):
         rows = w.varm[table].columns.get_indexer(labels)
         return np.ascontiguousarray(w.varm[table].to_numpy().T)[rows]
-    answer = (obs['response']*(obs['condition'] == 'stim')).to_numpy()
-    η = activity @ w.varm['programmes'].to_numpy().T + w.var['base'].to_numpy()
+    η, stim = activity @ w.varm['programmes'].to_numpy().T, (obs['condition'] == 'stim').to_numpy()
+    η += w.var['base'].to_numpy()
     for table, label in (('types', 'cell_type'), ('batches', 'batch'), ('donors', 'donor')): η += part(table, obs[label])
-    return η + answer[:, None]*part('effects', obs['cell_type'])
+    η[stim] += obs['response'].to_numpy()[stim, None]*part('effects', obs['cell_type'][stim])
+    return η
 
-# %% ../nbs/00a_simulate.ipynb #ad4235d9
+# %% ../nbs/00a_simulate.ipynb #21c849d4
 def draw(cells, obs=None, *, seed=None):
     "Counts of `cells` (CSR), with the luck of each cell; `obs` makes them other than they are"
     obs, t, position = cells.obs if obs is None else obs, cells.uns['truth'], cells.var['position'].to_numpy()
-    rate = obs['size'].to_numpy()[:, None]*np.exp(log_expression(cells, obs, cells.obsm['programmes']))
+    rate = np.exp(log_expression(cells, obs, cells.obsm['programmes']))*obs['size'].to_numpy()[:, None]
     u = cell_noise(int(t['seed'] if seed is None else seed), obs['cell'], position.max()+1, stream=int(t['stream']))
     return sp.csr_matrix(nb_counts(u[:, position], rate, cells.var['dispersion'].to_numpy()))
 
@@ -236,13 +238,13 @@ def born(w, ids):
     cells.X = draw(cells)
     return cells
 
-# %% ../nbs/00a_simulate.ipynb #bba24397
+# %% ../nbs/00a_simulate.ipynb #16dee506
 @delegates(world)
 def simulate_chunks(
     n_cells:int=1000,    # cells in all
     n_genes:int=2000,    # genes
     *,
-    chunk:int=1000,      # cells at a time: the memory is bounded by this
+    chunk:int=200,       # cells at a time: the memory is bounded by this
     start:int=0,         # number of the first cell
     **kwargs,
 ):                       # generator of AnnData, whose concatenation is `simulate(n_cells, n_genes, ...)`
@@ -251,11 +253,11 @@ def simulate_chunks(
     w, end = world(n_genes, **kwargs), start+n_cells
     return (born(w, range(lo, min(lo+chunk, end))) for lo in range(start, end, chunk))
 
-# %% ../nbs/00a_simulate.ipynb #181d356b
-@delegates(world)
-def simulate(n_cells=1000, n_genes=2000, **kwargs):
+# %% ../nbs/00a_simulate.ipynb #b3f655a2
+@delegates(simulate_chunks)
+def simulate(n_cells=1000, n_genes=2000, *, chunk=200, **kwargs):
     "AnnData of simulated counts with all that is true of them; the dials are those of `world`"
-    parts = list(tqdm(simulate_chunks(n_cells, n_genes, **kwargs), total=-(-n_cells//1000), delay=5, desc='simulate'))
+    parts = list(tqdm(simulate_chunks(n_cells, n_genes, chunk=chunk, **kwargs), total=-(-n_cells//chunk), delay=5, desc='simulate'))
     obs, activity = pd.concat([p.obs for p in parts]), np.concatenate([p.obsm['programmes'] for p in parts])
     one = parts[0]
     return ad.AnnData(sp.vstack([p.X for p in parts]).tocsr(), obs, one.var, uns=one.uns, obsm={'programmes': activity}, varm=one.varm)
@@ -291,15 +293,15 @@ def truth(
     obs = instead(adata, rows, changes)
     return obs['size'].to_numpy()[:, None]*np.exp(log_expression(adata, obs, adata.obsm['programmes'][rows]))
 
-# %% ../nbs/00a_simulate.ipynb #954f18ec
-def redraw(adata, rows, changes, *, seed=None, chunk=1000):
+# %% ../nbs/00a_simulate.ipynb #0e264336
+def redraw(adata, rows, changes, *, seed=None, chunk=200):
     "Counts and `obs` of cells that were changed, a chunk at a time"
     for at in tqdm(range(0, len(rows), chunk), delay=5, desc='counterfactual'):
         some = rows[at:at+chunk]
         obs = instead(adata, some, {k: v if np.isscalar(v) else np.asarray(v, object)[at:at+chunk] for k, v in changes.items()})
         yield draw(adata[some], obs, seed=seed), obs
 
-# %% ../nbs/00a_simulate.ipynb #3a9cafc2
+# %% ../nbs/00a_simulate.ipynb #4f282821
 def counterfactual(
     adata,          # simulated cells
     rows=None,      # which of them; all by default
@@ -312,7 +314,7 @@ def counterfactual(
     rows = row_numbers(adata, rows)
     changes = changes or dict(condition=np.where(adata.obs['condition'].iloc[rows] == 'stim', 'ctrl', 'stim'))
     X, obs = zip(*redraw(adata, rows, changes, seed=seed))
-    return ad.AnnData(sp.vstack(X).tocsr(), pd.concat(obs), adata.var, uns=adata.uns, obsm={'programmes': adata.obsm['programmes'][rows]}, varm=adata.varm)
+    return ad.AnnData(sp.vstack(X).tocsr(), pd.concat(obs), adata.var, uns={'truth': dict(adata.uns['truth'])}, obsm={'programmes': adata.obsm['programmes'][rows]}, varm=adata.varm)
 
 # %% ../nbs/00a_simulate.ipynb #f5063bd8
 def peak_world(adata, n_peaks, rng, *, linked):
@@ -325,7 +327,7 @@ def peak_world(adata, n_peaks, rng, *, linked):
     own = lambda t, sd: pd.DataFrame(rng.normal(0, sd, (n_peaks, adata.varm[t].shape[1])), var.index, adata.varm[t].columns)
     return var, {**{t: hear(t) for t in ('types', 'programmes', 'effects')}, 'batches': own('batches', .1), 'donors': own('donors', 0)}
 
-# %% ../nbs/00a_simulate.ipynb #f7b65512
+# %% ../nbs/00a_simulate.ipynb #f70d4abe
 def simulate_peaks(
     adata,             # simulated cells, all their genes
     n_peaks:int=5000,  # peaks
@@ -333,7 +335,7 @@ def simulate_peaks(
     linked:float=.5,   # share of peaks that listen to a gene
     depth:float=1500,  # fragments in a typical cell
     seed=None,         # the cells' own seed by default
-    chunk:int=1000,    # cells at a time
+    chunk:int=200,     # cells at a time
 ):                     # AnnData cells x peaks; `var['gene']` and `var['link']` say what each listens to
     "Counts of chromatin fragments for the same cells"
     known(adata)
