@@ -118,12 +118,12 @@ def effect_table(base, n_types, rng, *, effect, shared=.03, own=.01):
     audible = base > np.median(base)
     return effect*audible[:, None]*(part(shared, (len(base), 1)) + part(own, (len(base), n_types)))
 
-# %% ../nbs/00a_simulate.ipynb #538ba671
+# %% ../nbs/00a_simulate.ipynb #fe9cba03
 def per_type(value, n_types, what):
     "`value` as one number per type: a number, a list, or a dict by name"
     names = [f'type{k}' for k in range(n_types)]
     if isinstance(value, dict):
-        if extra := set(value)-set(names): raise LabelError(f'{what} names unknown types {sorted(extra)}', fix=f'the types are {names}')
+        if extra := set(value)-set(names): raise LabelError(f'{what} names unknown types {sorted(extra)}', where='simulate', fix=f'the types are {names}')
         value = [value.get(name, 0.) for name in names]
     out = np.full(n_types, float(value)) if np.isscalar(value) else np.asarray(value, float)
     if out.shape != (n_types,) or not np.isfinite(out).all() or (out < 0).any() or (what == 'weights' and out.sum() == 0):
@@ -141,7 +141,7 @@ def gene_tables(var, tree, rng, *, n_batches, n_donors, n_programmes, marker_sd,
                 batches=name(rng.normal(0, batch_sd, (n, n_batches)), 'batch'), donors=name(rng.normal(0, donor_sd, (n, n_donors)), 'donor'),
                 effects=name(effect_table(var['base'].to_numpy(), n_types, rng, effect=effect), 'type'))
 
-# %% ../nbs/00a_simulate.ipynb #19437b35
+# %% ../nbs/00a_simulate.ipynb #f150ee2d
 def cell_tables(rng, n_types, n_donors, n_programmes, *, response, weights):
     "The tables of a world that say how its cells will be"
     drawn, w = rng.uniform(.5, 1.5, n_types), per_type(weights, n_types, 'weights')
@@ -154,7 +154,7 @@ def check_world(sizes, shares, positive):
     def refuse(bad, rule): raise ScgmError(f'{", ".join(bad)}: must be {rule}', where='simulate', fix=f'give {bad[0]} {rule}')
     if bad := [k for k, v in sizes.items() if v != int(v) or v < 1]: refuse(bad, 'a whole number >= 1')
     if bad := [k for k, v in shares.items() if not 0 <= v <= 1]: refuse(bad, 'a share between 0 and 1')
-    if bad := [k for k, v in positive.items() if not 0 <= v < np.inf]: refuse(bad, 'a number >= 0')
+    if bad := [k for k, v in positive.items() if not 0 <= v < np.inf or (k == 'depth' and v == 0)]: refuse(bad, 'a number >= 0, the depth above 0')
 
 # %% ../nbs/00a_simulate.ipynb #92c2c3ef
 def world(
@@ -262,7 +262,7 @@ def simulate(n_cells=1000, n_genes=2000, *, chunk=200, **kwargs):
     one = parts[0]
     return ad.AnnData(sp.vstack([p.X for p in parts]).tocsr(), obs, one.var, uns=one.uns, obsm={'programmes': activity}, varm=one.varm)
 
-# %% ../nbs/00a_simulate.ipynb #8cea0f60
+# %% ../nbs/00a_simulate.ipynb #589da5f6
 def known(adata):
     "Was this simulated here?"
     if 'truth' not in adata.uns: raise MismatchError('nothing is known of these cells', where="uns['truth']", why='truth is kept by simulate() alone', fix='adata = simulate(1000)')
@@ -276,6 +276,7 @@ def instead(adata, rows, changes):
         if key not in {*home, 'condition'}: raise LabelError(f'{key!r} cannot be changed', where='truth', fix=f'change one of {[*home, "condition"]}')
         allowed = list(adata.varm[home[key]].columns) if key in home else ['ctrl', 'stim']
         if unknown := set(np.atleast_1d(np.asarray(value, object)))-set(allowed): raise LabelError(f'unknown {key}: {sorted(map(str, unknown))}', where='truth', fix=f'one of {allowed}')
+        if not np.isscalar(value) and len(value) != len(obs): raise MismatchError(f'{len(value)} values of {key} for {len(obs)} cells', where='truth', fix='give one name, or one per row')
         obs[key] = pd.Categorical(np.broadcast_to(np.asarray(value, object), len(obs)), allowed)
     kind = adata.varm['types'].columns.get_indexer(obs['cell_type'])
     return obs.assign(response=strength(adata.uns['truth'], kind, adata.obsm['programmes'][rows]))
@@ -348,7 +349,7 @@ def simulate_peaks(
     out.X = sp.vstack([draw(out[at:at+chunk]) for at in tqdm(range(0, len(obs), chunk), delay=5, desc='peaks')]).tocsr()
     return out
 
-# %% ../nbs/00a_simulate.ipynb #acd178a6
+# %% ../nbs/00a_simulate.ipynb #88c9d03d
 def whole(fractions, n_cells):
     "How many of `n_cells` each type gets: whole numbers nearest to the fractions, with the right sum"
     want = fractions*n_cells
@@ -358,15 +359,18 @@ def whole(fractions, n_cells):
 
 def recipes(fractions, types, n_samples, *, alpha, rng):
     "One row of fractions per sample: those given, checked, or Dirichlet ones"
+    if not 0 < alpha < np.inf: raise ScgmError(f'alpha={alpha} makes no Dirichlet', where='mix', fix='alpha=1.')
     if fractions is None: return pd.DataFrame(rng.dirichlet(np.full(len(types), alpha), n_samples), columns=types)
-    f = pd.DataFrame(fractions) if not isinstance(fractions, dict) else pd.DataFrame([fractions])
-    f = f if set(f.columns) & set(types) or f.shape[1] != len(types) else f.set_axis(types, axis=1)
+    if isinstance(fractions, dict): fractions = pd.DataFrame([fractions])
+    named = isinstance(fractions, pd.DataFrame)
+    if not named and np.shape(fractions)[-1] != len(types): raise BulkError(f'{np.shape(fractions)[-1]} fractions for {len(types)} types', where='mix', fix=f'name them, or give them in the order {list(types)}')
+    f = fractions if named else pd.DataFrame(np.atleast_2d(fractions), columns=types)
     if extra := set(f.columns)-set(types): raise LabelError(f'no cells of type {sorted(map(str, extra))}', where='mix', fix=f'the types are {list(types)}')
     f = f.reindex(columns=types, fill_value=0.).fillna(0.)
     if (f < 0).any(axis=None) or (abs(f.sum(1)-1) > 1e-6).any(): raise BulkError('fractions are negative or do not add up to 1', where='mix', fix='f = f/f.sum(axis=1)')
     return f
 
-# %% ../nbs/00a_simulate.ipynb #c544d18c
+# %% ../nbs/00a_simulate.ipynb #81aced8b
 def mix(
     adata,              # cells with counts
     fractions=None,     # samples x types, or a dict for one sample; Dirichlet by default
@@ -378,12 +382,13 @@ def mix(
     seed:int=0,
 ):                      # AnnData samples x genes; `obsm`: fractions of cells, of counts, rows of the cells
     "Bulk samples that are sums of known cells"
+    check_world(dict(n_samples=n_samples, n_cells=n_cells), {}, dict(seed=seed))
     adata = check(adata, labels=by)
     types, rng = adata.obs[by].cat.categories, np.random.default_rng([seed, 5])
     f = recipes(fractions, types, n_samples, alpha=alpha, rng=rng)
     pools = [np.flatnonzero(adata.obs[by] == t) for t in types]
     rows = np.stack([np.concatenate([rng.choice(pool, n) for pool, n in zip(pools, whole(p, n_cells)) if n]) for p in f.to_numpy()])
-    kind, names = adata.obs[by].cat.codes.to_numpy()[rows], [f'bulk{s}' for s in range(len(f))]
+    kind, names = adata.obs[by].cat.codes.to_numpy()[rows], [f'bulk{s}' if isinstance(s, int) else str(s) for s in f.index]
     table = lambda weight: pd.DataFrame([np.bincount(k, w, len(types))/w.sum() for k, w in zip(kind, weight)], names, types)
     member = sp.csr_matrix((np.ones(rows.size, np.float32), rows.ravel(), np.arange(len(f)+1)*n_cells), (len(f), adata.n_obs))
     total = np.asarray(adata.X.sum(1)).ravel()
