@@ -370,7 +370,7 @@ def recipes(fractions, types, n_samples, *, alpha, rng):
     if (f < 0).any(axis=None) or (abs(f.sum(1)-1) > 1e-6).any(): raise BulkError('fractions are negative or do not add up to 1', where='mix', fix='f = f/f.sum(axis=1)')
     return f
 
-# %% ../nbs/00a_simulate.ipynb #81aced8b
+# %% ../nbs/00a_simulate.ipynb #f1f74c9b
 def mix(
     adata,              # cells with counts
     fractions=None,     # samples x types, or a dict for one sample; Dirichlet by default
@@ -383,7 +383,7 @@ def mix(
 ):                      # AnnData samples x genes; `obsm`: fractions of cells, of counts, rows of the cells
     "Bulk samples that are sums of known cells"
     check_world(dict(n_samples=n_samples, n_cells=n_cells), {}, dict(seed=seed))
-    adata = check(adata, labels=by)
+    adata = check(adata, by, allow_rare=True)
     types, rng = adata.obs[by].cat.categories, np.random.default_rng([seed, 5])
     f = recipes(fractions, types, n_samples, alpha=alpha, rng=rng)
     pools = [np.flatnonzero(adata.obs[by] == t) for t in types]
