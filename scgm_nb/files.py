@@ -219,13 +219,13 @@ def write_folder(adata, folder, clusters=None):
     write_rows(folder/f'barcodes.tsv{gz}', [[guard(c)] for c in adata.obs_names])
     if clusters: write_rows(folder/'clusters.csv', [['', 'partition'], *([guard(c), guard(str(p))] for c, p in zip(adata.obs_names, adata.obs[clusters]))], sep=',')
 
-# %% ../nbs/00d_files.ipynb #224a0956
+# %% ../nbs/00d_files.ipynb #ee58bb48
 def read_table(path, label='cell_type', sep=None, decimal='.', encoding='utf-8', transpose=False, block=512):
     "A dense text of cells x genes; names of rows that repeat are labels, else names of cells"
     sep = sep or (',' if '.csv' in Path(path).name else '\t')
     f = open_text(path, encoding=encoding)
     with utf(path, encoding): head = next(csv.reader([f.readline()], delimiter=sep), [])
-    if len(head) < 2: raise FormatError('there is one column only', f'{path}, line 1: {",".join(head)[:60]!r}', 'the separator is another one', f'sep={";" if ";" in "".join(head) else ","!r}' if re.search('[;,]', ''.join(head)) else 'sep=')
+    if len(head) < 2: raise FormatError('there is one column only', f'{path}, line 1: {",".join(head)[:60]!r}', 'the separator is another one', other_sep(head))
     names, blocks, at = [], [], 2
     while True:
         with utf(path, encoding): lines = [l for _, l in zip(range(block), f)]
@@ -238,7 +238,12 @@ def read_table(path, label='cell_type', sep=None, decimal='.', encoding='utf-8',
     if transpose: return AnnData(X.T.tocsr(), obs=pd.DataFrame(index=head), var=pd.DataFrame(index=names))
     return label_rows(AnnData(X, var=pd.DataFrame(index=head)), names, label)
 
-# %% ../nbs/00d_files.ipynb #0b2b63b1
+# %% ../nbs/00d_files.ipynb #6a308113
+def other_sep(head):
+    "The fix for a table whose first line did not split"
+    found = [s for s in ';,|' if s in ''.join(head)]
+    return f'sep={found[0]!r}' if found else 'name the separator: sep='
+
 @contextmanager
 def utf(path, encoding):
     try: yield
