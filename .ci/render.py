@@ -14,13 +14,13 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
 import yaml
-from execnb.nbio import NbCell, read_nb
+from execnb.nbio import NbCell, nb2str, read_nb
 from nbconvert import HTMLExporter, MarkdownExporter
 from nbdev.config import get_config
 from nbdev.doclinks import _nbpath2html, patch_name
 from nbdev.process import NBProcessor
 from nbdev.processors import filter_stream_, hide_, hide_line, rm_header_dash, strip_ansi
-from nbformat import from_dict
+from nbformat import reads
 from pygments.formatters import HtmlFormatter
 
 os.environ['JUPYTER_PLATFORM_DIRS'] = '1'
@@ -59,9 +59,11 @@ def drop_hidden(cell):
     if cell.directives_.keys() & {'hide', 'default_exp'}: del cell['source']
 
 def drop_echo(cell):
-    "`#| echo: false` keeps the figure and leaves out the code"
-    if cell.directives_.get('echo:', [''])[0] == 'false': cell.source = ''
-    elif cell.cell_type == 'code': cell.source = re.sub(r'^#\| .*\n', '', cell.source, flags=re.M)
+    "`#| echo: false` keeps what a cell shows and leaves out its code"
+    if cell.cell_type != 'code': return
+    if cell.directives_.get('echo:', [''])[0] == 'false': cell.metadata['transient'] = dict(remove_source=True)
+    cell.source = re.sub(r'^#\| .*\n?', '', cell.source, flags=re.M)
+    if not cell.outputs and 'transient' in cell.metadata: del cell['source']
 
 def processed(notebook):
     "The cells a reader sees"
@@ -85,9 +87,9 @@ def anchored(cells):
         yield cell
 
 def plain(nb):
-    "For nbconvert: no attributes of nbdev's, no directives"
-    for cell in nb.cells: cell.pop('directives_', None); cell.pop('idx_', None)
-    return from_dict(nb)
+    "The same for nbconvert"
+    nb.metadata['language_info'] = dict(name='python')
+    return reads(nb2str(nb), as_version=4)
 
 
 # --- links -------------------------------------------------------------------------------------------------------
@@ -195,6 +197,7 @@ def readme():
     for i, (name, data) in enumerate(sorted(extra['outputs'].items(), key=lambda item: text.index(item[0])), 1):
         files[figures/f'figure-{i}.png'] = data
         text = text.replace(f'({name})', f'(index_files/figure-{i}.png)').replace('![png]', '![figure]')
+    text = re.sub(r'[ \t]+$', '', text, flags=re.M)
     text = '<!-- made from index.ipynb by .ci/render.py: edit that one -->\n\n' + re.sub(r'\n{3,}', '\n\n', text).strip() + '\n'
     return {root/'README.md': text.encode(), **files}
 
