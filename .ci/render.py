@@ -15,6 +15,7 @@ from pathlib import Path
 
 import yaml
 from execnb.nbio import NbCell, nb2str, read_nb
+from fastcore.foundation import L
 from nbconvert import HTMLExporter, MarkdownExporter
 from nbdev.config import get_config
 from nbdev.doclinks import _nbpath2html, patch_name
@@ -75,7 +76,7 @@ def defined(source):
     kinds = ast.FunctionDef, ast.ClassDef
     for node in ast.parse(source).body:
         if not isinstance(node, kinds): continue
-        yield from patch_name(node) if isinstance(node, ast.FunctionDef) else [node.name]
+        yield from L(patch_name(node) if isinstance(node, ast.FunctionDef) else node.name)
         yield from (f'{node.name}.{inner.name}' for inner in node.body if isinstance(inner, kinds))
 
 def anchored(cells):
