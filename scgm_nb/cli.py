@@ -145,7 +145,7 @@ def portrait(
     facts.update(counts_per_cell=float(np.median(counts)), genes_per_cell=float(np.median(cells.X.getnnz(1))))
     return facts | {column: cells.obs[column].value_counts().to_dict() for column in labels}
 
-# %% ../nbs/07a_cli.ipynb #c3a73477
+# %% ../nbs/07a_cli.ipynb #d7afce16
 def scgm_check(
     file:str,          # cells: .h5ad, .h5, .loom, .zarr, a 10x folder, a dense table
     layer:str=None,    # where the raw counts are, when not in X
@@ -154,19 +154,20 @@ def scgm_check(
     """Read cells, check every value, gene and label, and say what is there
     scgm check cells.h5ad --labels cell_type"""
     columns = labels.split(',') if labels else []
-    return portrait(sg.check(sg.read(file), columns, layer), columns)
+    return portrait(sg.read(file, columns[0] if len(columns) == 1 else columns, layer), columns)
 
-# %% ../nbs/07a_cli.ipynb #3ca50f4d
+# %% ../nbs/07a_cli.ipynb #df8a43e0
 def scgm_convert(
-    source:str,       # cells in any format that can be read
-    target:str,       # .h5ad, or a folder for 10x MTX
-    layer:str=None,   # where the raw counts are, when not in X
+    source:str,             # cells in any format that can be read
+    target:str,             # .h5ad, .tsv.gz or .csv.gz for a table, or a folder for 10x
+    layer:str=None,         # where the raw counts are, when not in X
+    labels:str=None,        # the column of labels that a table needs
+    overwrite:bool=False,   # replace what is there
 ):
     """Read cells in one format and write them in another
     scgm convert cells.h5ad cells_10x"""
-    cells = sg.check(sg.read(source), layer=layer)
-    sg.write(cells, target)
-    return dict(written=target, cells=cells.n_obs, genes=cells.n_vars)
+    cells = sg.read(source, labels, layer)
+    return dict(written=str(sg.write(cells, target, labels, overwrite=overwrite)), cells=cells.n_obs, genes=cells.n_vars)
 
 # %% ../nbs/07a_cli.ipynb #d16551ba
 def scgm_datasets():

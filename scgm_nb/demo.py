@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['look', 'canvas', 'dots', 'part_cells', 'part_refusals', 'refusal', 'part_split', 'part_map', 'inline', 'section',
-           'demo_page', 'put', 'parts', 'demo']
+           'demo_page', 'parts', 'demo']
 
-# %% ../nbs/07b_demo.ipynb #e6a05b0e
-import html, math, os, time, warnings
+# %% ../nbs/07b_demo.ipynb #7c3d4d76
+import html, math, time, warnings
 from base64 import b64encode
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 import scgm_nb as sg
 from .cli import depth, portrait, text
+from .files import in_place_of
 
 # %% ../nbs/07b_demo.ipynb #bee9e3a1
 def canvas(*size):
@@ -94,19 +95,7 @@ def demo_page(sections):
     "The sections as one page"
     return f'<!doctype html><html lang="en"><meta charset="utf-8"><title>scgm demo</title><style>{look}</style><h1>scgm demo</h1>\n{chr(10).join(sections)}</html>\n'
 
-# %% ../nbs/07b_demo.ipynb #7240d9e5
-def put(
-    path,      # where it shall stand
-    content,   # text
-):
-    "Write beside, then rename: at any moment there is the old file or the new one"
-    beside = path.with_name(f'.{path.name}.{os.getpid()}')
-    try:
-        beside.write_text(content, encoding='utf-8')
-        os.replace(beside, path)
-    finally: beside.unlink(missing_ok=True)
-
-# %% ../nbs/07b_demo.ipynb #7cde48cb
+# %% ../nbs/07b_demo.ipynb #417d2436
 def parts(): return [f for name, f in globals().items() if name.startswith('part_')]
 
 def demo(
@@ -120,6 +109,6 @@ def demo(
         since = time.time()
         shown.append((*part(so_far), time.time() - since))
     folder.mkdir(parents=True, exist_ok=True)
-    sg.write(so_far.cells, folder/'cells.h5ad')
-    put(folder/'index.html', demo_page([section(*each) for each in shown]))
-    return {title: words for title, words, *_ in shown} | dict(page=str(folder/'index.html'), cells=str(folder/'cells.h5ad'), seconds=round(time.time() - start, 1))
+    cells = sg.write(so_far.cells, folder/'cells.h5ad', overwrite=True)
+    with in_place_of(folder/'index.html', overwrite=True) as new: new.write_text(demo_page([section(*each) for each in shown]), encoding='utf-8')
+    return {title: words for title, words, *_ in shown} | dict(page=str(folder/'index.html'), cells=str(cells), seconds=round(time.time() - start, 1))
