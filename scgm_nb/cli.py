@@ -7,11 +7,12 @@ __all__ = ['verbs', 'command', 'mistyped', 'find_verb', 'aside', 'answer', 'text
            'overview', 'run', 'main', 'depth', 'portrait', 'scgm_check', 'scgm_convert', 'scgm_datasets', 'scgm_fetch',
            'scgm_demo']
 
-# %% ../nbs/07a_cli.ipynb #e624ff18
+# %% ../nbs/07a_cli.ipynb #be12e7ec
 import errno, json, math, signal, sys, traceback, warnings
 from contextlib import contextmanager, redirect_stdout
 from difflib import get_close_matches
 from functools import partial
+from shutil import get_terminal_size
 from textwrap import indent
 import numpy as np
 from fastcore.script import anno_parser
@@ -61,7 +62,7 @@ def answer(argv):
     for switch in ('json', 'debug', 'pdb', 'xtra'): args.pop(switch)
     with aside(): return func(**args)
 
-# %% ../nbs/07a_cli.ipynb #47a63889
+# %% ../nbs/07a_cli.ipynb #a1eaded1
 def text(facts):
     "Facts for people: a name and a value a line, what is nested indented below its name"
     if hasattr(facts, 'to_string'): return facts.to_string()
@@ -75,8 +76,11 @@ def row(name, value):
     return f'{name.strip()}\n{indent(body, "  ")}' if isinstance(value, dict) or '\n' in body else f'{name}  {body}'
 
 def table(rows):
-    from pandas import DataFrame
-    return DataFrame(rows).fillna('').to_string(index=False)
+    "Rows as a table; as blocks where that would be wider than the terminal"
+    from pandas import DataFrame, isna
+    flat = DataFrame(rows, dtype=object).fillna('').to_string(index=False)
+    if len(flat.splitlines()[0]) <= get_terminal_size((120, 30)).columns: return flat
+    return '\n\n'.join(text({k: v for k, v in row.items() if not isna(v)}) for row in rows)
 
 # %% ../nbs/07a_cli.ipynb #8be0679c
 def plain(facts):
