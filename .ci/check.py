@@ -20,6 +20,7 @@ def name(path): return path.relative_to(root).as_posix()
 def command(*words):
     "Run and return what it printed; a failing command is a failing check"
     env = {k: v for k, v in os.environ.items() if k != 'IN_TEST'}   # nbdev exports nothing while it tests
+    env['PATH'] = os.pathsep.join([str(Path(sys.executable).parent), env['PATH']])
     done = subprocess.run(words, cwd=root, capture_output=True, text=True, env=env)
     if done.returncode: raise RuntimeError(f'{" ".join(words)}: {done.stderr[-800:]}')
     return done.stdout

@@ -4,8 +4,8 @@
     python .ci/render.py --check      fail when README.md is not what index.ipynb gives
     python .ci/render.py --out DIR    the site into another folder, README.md left alone
 
-Title and order of the pages stand in `_quarto.yml`, hidden cells and links by name are nbdev's. Beside the Quarto route
-one thing differs: an exported cell keeps its source, where nbdev would show a table of its parameters.
+Title and order of the pages stand in `_quarto.yml`; what is hidden, where a page stands and where a name is defined is as nbdev
+has it. One thing differs from the Quarto route: an exported cell keeps its source, where nbdev would show a table of its parameters.
 """
 import ast, html, os, re, shutil, sys
 from argparse import ArgumentParser
