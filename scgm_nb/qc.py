@@ -7,9 +7,10 @@ __all__ = ['families', 'presets', 'in_family', 'qc_metrics', 'broken', 'reasons'
            'doublet_scores', 'called', 'cluster', 'settings', 'limits_of', 'qc', 'qc_cells', 'mark_doublets', 'leave',
            'refuse_none', 'qc_genes', 'qc_report', 'warn_qc']
 
-# %% ../nbs/00e_qc.ipynb #efd2b932
+# %% ../nbs/00e_qc.ipynb #bc9d0abb
 import re, warnings
 import numpy as np, pandas as pd, scipy.sparse as sp, scanpy as sc, matplotlib.pyplot as plt
+from matplotlib.ticker import LogLocator, NullFormatter
 from anndata import AnnData
 from .data import *
 
@@ -57,7 +58,7 @@ def suggest_limits(
     if mt > np.median(metrics.pct_mt): out['max_mt'] = mt    # where most cells have none at all there is no spread to judge by
     return {k: float(round(v, 1)) for k, v in out.items()}
 
-# %% ../nbs/00e_qc.ipynb #afb672a9
+# %% ../nbs/00e_qc.ipynb #ccb659c8
 def plot_qc(
     adata,           # cells, raw counts
     limits=None,     # dict such as `presets['bulk2sc']`; None for what `suggest_limits` says
@@ -78,7 +79,9 @@ def draw_metric(ax, x, lines):
     ax.hist(x, bins=np.geomspace(lo, hi, 60) if log else np.linspace(0, hi, 60), color='steelblue')
     for v in lines: ax.axvline(v, c='crimson', lw=1.2)
     ax.set_xlabel({'n_genes': 'genes seen', 'n_counts': 'counts', 'pct_mt': 'mitochondrial %'}[x.name])
-    if log: ax.set_xscale('log')
+    if not log: return
+    ax.set_xscale('log')
+    ax.xaxis.set(major_locator=LogLocator(subs=(1, 3)), major_formatter='{x:,.0f}', minor_formatter=NullFormatter())
 
 # %% ../nbs/00e_qc.ipynb #e177585c
 def doublet_scores(
