@@ -210,7 +210,7 @@ class Bounded:
         if self.left < 0: raise LimitError(f'more than {self.limit/1e9:,.2g} GB come out', str(self.path), 'a small file can unpack to more than any disk holds', 'unpack(path, limit=...) in bytes, if that is right')
         return block
 
-# %% ../nbs/00f_datasets.ipynb #1c6f2eff
+# %% ../nbs/00f_datasets.ipynb #6f96490e
 def unpack(
     path,            # a .tar or .tar.gz
     folder=None,     # a folder that is not there yet; None: beside the archive
@@ -239,6 +239,7 @@ def extract(path, folder, limit):
                 if fault := fault_of(member): raise UnsafeFileError(f'{member.name!r} {fault}', str(path), 'unpacking it would write elsewhere than asked', 'do not use this archive; ask its author')
                 tar.extract(member, folder, filter='data')
             while b.read(1 << 20): pass                              # to the end, where gzip keeps its checksum
+    except tarfile.FilterError as e: raise UnsafeFileError(str(e), str(path), fix='do not use this archive; ask its author') from None
     except (tarfile.ReadError, EOFError, zlib.error, gzip.BadGzipFile) as e:
         raise FormatError(f'the archive is cut or damaged ({e})', str(path), fix='remove it and fetch it again') from None
 
