@@ -5,18 +5,21 @@
 # %% auto #0
 __all__ = ['read', 'write']
 
-# %% ../nbs/00d_files.ipynb #814dbcb6
-import bz2, csv, gzip, hashlib, io, json, os, re, shutil, warnings, zlib
+# %% ../nbs/00d_files.ipynb #0bdcb2b8
+import bz2, codecs, csv, gzip, hashlib, io, json, os, re, secrets, shutil, warnings, zlib
+from collections import namedtuple
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 import h5py, numpy as np, pandas as pd, scipy.sparse as sp
 from anndata import AnnData
 from anndata.io import read_elem, write_elem
 from fastcore.meta import delegates
 
-# %% ../nbs/00d_files.ipynb #d5e1f279
+# %% ../nbs/00d_files.ipynb #6ca59378
 from .data import *
-from .data import some, many
+from .data import some, many, look_like_genes
 
 # %% ../nbs/00d_files.ipynb #88bdf625
 def memory():
@@ -31,13 +34,19 @@ def judge(need, stored, limit=None, what='the file'):
     if need > 1e8 and need > 1100*max(stored, 1): raise LimitError(f'{what} claims {need/1e9:,.1f} GB but has {stored:,} bytes', '',
         'no compression shrinks counts so far: the header is wrong, or meant to harm', 'fetch the file again from its source')
 
-# %% ../nbs/00d_files.ipynb #1fcafe80
+# %% ../nbs/00d_files.ipynb #e4a663d6
+def unpacker(path):
+    "What opens this file, judged by its first bytes"
+    with open(path, 'rb') as f: first = f.read(3)
+    return gzip.open if first[:2] == b'\x1f\x8b' else bz2.open if first == b'BZh' else open
+
 class Bounded(io.RawIOBase):
     "A stream that refuses to give more than `most` bytes, and says so when it is cut or damaged"
     def __init__(self, path, most):
         self.path, self.most, self.given = Path(path), most, 0
-        self.f = {'.gz': gzip.open, '.bz2': bz2.open}.get(self.path.suffix, open)(self.path, 'rb')
-        if self.f.peek(3)[:3] == b'\xef\xbb\xbf': self.f.read(3)
+        self.f = unpacker(path)(path, 'rb')
+        with whole(path):
+            if self.f.peek(3)[:3] == b'\xef\xbb\xbf': self.f.read(3)
 
     def readable(self): return True
     def readinto(self, b):
@@ -48,81 +57,142 @@ class Bounded(io.RawIOBase):
         return got
 
     def close(self):
-        self.f.close(); super().close()
+        if hasattr(self, 'f'): self.f.close()
+        super().close()
 
-# %% ../nbs/00d_files.ipynb #90ce0aeb
+# %% ../nbs/00d_files.ipynb #dafd47e8
 @contextmanager
 def whole(path, got=''):
     "Say what is known when a file turns out to be cut or damaged"
     try: yield
     except EOFError: raise FormatError('the file is cut: it ends in the middle', ', '.join(filter(None, [str(path), got])), 'an interrupted download or copy', 'fetch it again') from None
-    except (zlib.error, gzip.BadGzipFile) as e: raise FormatError(f'the file is damaged ({e})', str(path), 'bytes were altered on the way', 'fetch it again') from None
+    except (zlib.error, OSError) as e:
+        if getattr(e, 'errno', None): raise      # the disk is to blame, not the file
+        raise FormatError(f'the file is damaged ({e})', str(path), 'bytes were altered on the way', 'fetch it again') from None
 
 def open_text(path, most=None, encoding='utf-8'):
     "Lines of a text file, compressed or not"
     most = most or min(memory(), 1100*Path(path).stat().st_size + 10**6)
     return io.TextIOWrapper(io.BufferedReader(Bounded(path, most), 1 << 20), encoding=encoding, newline='')
 
-# %% ../nbs/00d_files.ipynb #4d527027
-def read_rows(path, sep=None, encoding='utf-8'):
-    "All rows of a small table, as lists of text"
-    sep = sep or (',' if '.csv' in Path(path).name else '\t')
-    try: return list(csv.reader(open_text(path, encoding=encoding), delimiter=sep))
-    except UnicodeDecodeError as e:
-        bad = next((i for i, l in enumerate(io.BufferedReader(Bounded(path, memory())), 1) if not decodes(l, encoding)), '?')
-        raise FormatError(f'byte 0x{e.object[e.start]:02x} is no {encoding}', f'{path}, line {bad}', 'names would be altered', 'encoding="latin-1", if it comes from an older Windows') from None
+# %% ../nbs/00d_files.ipynb #736b3193
+def lines_of(f, path):
+    "The lines of a text, none far longer than a file of this size can need"
+    most = 10**6 + 100*Path(path).stat().st_size
+    while line := f.readline(most):
+        if len(line) == most and line[-1] not in '\r\n': raise LimitError(f'a line of more than {most:,} letters', str(path), 'damaged, or meant to fill the memory', 'fetch it again')
+        yield line
 
-def decodes(line, encoding):
-    try: return line.decode(encoding) is not None
-    except UnicodeDecodeError: return False
+# %% ../nbs/00d_files.ipynb #da18adb5
+def sep_of(path): return ',' if '.csv' in Path(path).name.lower() else '\t'
 
-# %% ../nbs/00d_files.ipynb #54cc2cc1
+def read_rows(path, sep=None, encoding='utf-8', most=None):
+    "The rows of a small table as lists of text, `most` of them and one, without the blank ones"
+    with parsed(path, encoding), open_text(path, encoding=encoding) as f:
+        rows = csv.reader(lines_of(f, path), delimiter=sep or sep_of(path))
+        return list(islice((r for r in rows if r), None if most is None else most + 1))
+
+@contextmanager
+def parsed(path, encoding):
+    "Say where a text cannot be read as rows of text"
+    try: yield
+    except UnicodeError as e: raise FormatError(f'byte 0x{e.object[e.start]:02x} is no {encoding}' if hasattr(e, 'object') else f'this is no {encoding}: {e}', f'{path}, line {bad_line(path, encoding)}', 'names would be altered', 'encoding="latin-1", if it comes from an older Windows') from None
+    except csv.Error as e: raise FormatError(f'the text does not split into fields: {e}', str(path), 'a quotation mark that is never closed, or no table at all', 'close or remove it') from None
+
+def bad_line(path, encoding):
+    "The first line that does not decode"
+    for i, line in enumerate(io.BufferedReader(Bounded(path, memory())), 1):
+        try: line.decode(encoding)
+        except UnicodeError: return i
+
+# %% ../nbs/00d_files.ipynb #8f2eb0ce
 def guard(text): return "'" + text if text[:1] in tuple("=+-@'") else text
 def unguard(text): return text[1:] if text[:1] == "'" and text[1:2] in tuple("=+-@'") else text
 
-def write_rows(path, rows, sep='\t'):
-    with (gzip.open if str(path).endswith('.gz') else open)(path, 'wt', newline='', encoding='utf-8') as f: csv.writer(f, delimiter=sep, lineterminator='\n').writerows(rows)
+def open_new(path): return (gzip.open if str(path).lower().endswith('.gz') else open)(path, 'wt', newline='', encoding='utf-8')
 
-# %% ../nbs/00d_files.ipynb #607b1155
+def csv_writer(f, sep):
+    "Lines that end in \\n; `csv` believes in \\r\\n, and so it quotes a name that holds either"
+    return csv.writer(SimpleNamespace(write=lambda line: f.write(line[:-2] + '\n')), delimiter=sep)
+
+def write_rows(path, rows, sep='\t'):
+    with open_new(path) as f: csv_writer(f, sep).writerows(rows)
+
+# %% ../nbs/00d_files.ipynb #c8d14b5e
+Claim = namedtuple('Claim', 'rows cols n lines start field')     # genes, cells, entries; lines and bytes before the first entry; integer or real
+
 def mtx_header(path):
-    "Genes, cells and entries that a Matrix Market file claims, and the lines before the first entry"
-    f, at = open_text(path, encoding='latin-1'), 1
-    banner = f.readline().lower().split()
+    "What a Matrix Market file claims"
+    lines, at, start = lines_of(open_text(path, encoding='latin-1'), path), 1, 0
+    first = next(lines, ''); banner, start = first.lower().split(), len(first)
     if banner[:3] != ['%%matrixmarket', 'matrix', 'coordinate'] or banner[4:] != ['general'] or banner[3] not in ('integer', 'real'):
         raise FormatError('not a plain table of counts', f'{path}, line 1: {" ".join(banner)[:80]!r}', 'a %%MatrixMarket matrix coordinate integer general file is needed; pattern and symmetric ones leave values out',
                           'write the matrix anew as "coordinate integer general"')
-    for line in f:
-        at += 1
+    for line in lines:
+        at += 1; start += len(line)
         if line.strip() and line[0] != '%': break
     else: line = ''
-    if not re.fullmatch(r'\s*\d+\s+\d+\s+\d+\s*', line): raise FormatError('the line of sizes is missing', f'{path}, line {at}: {line[:80]!r}', fix='three whole numbers: genes cells entries')
-    return *map(int, line.split()), at
+    if not re.fullmatch(r'\s*[1-9]\d{0,17}\s+[1-9]\d{0,17}\s+\d{1,18}\s*', line): raise FormatError('the line of sizes is missing', f'{path}, line {at}: {line[:80]!r}', fix='three whole numbers: genes cells entries')
+    return Claim(*map(int, line.split()), at, start, banner[3])
 
-# %% ../nbs/00d_files.ipynb #a8d782f3
+# %% ../nbs/00d_files.ipynb #aaf47196
 def judge_mtx(path, limit=None):
     "The header, after its claim was found possible"
-    rows, cols, n, at = mtx_header(path)
+    claim = rows, cols, n, *_ = mtx_header(path)
     size = Path(path).stat().st_size
-    text = size*(1 if str(path).endswith('.mtx') else 1032)
+    text = size*(1 if unpacker(path) is open else 1032)
     where = f'{path}: {rows:,} x {cols:,}, {n:,} entries, {size:,} bytes'
     if 6*n > text: raise LimitError('the file is far too short for the entries it claims', where, 'the header is wrong, or meant to fill the memory', 'fetch it again')
     if rows + cols > 1000 + 100*text: raise LimitError('the file is far too short for the cells and genes it claims', where, 'the header is wrong, or meant to fill the memory', 'fetch it again')
     judge(12*n + 8*(rows + cols), size*1032, limit, str(path))
-    return rows, cols, n, at
+    return claim
 
-# %% ../nbs/00d_files.ipynb #57cbc419
+# %% ../nbs/00d_files.ipynb #f860876c
+odd_number = re.compile(rb'(?<![\seE])[-+]|[-+](?![\d.])|\.\d*[-+.]|(?<!\d)\.(?!\d)|(?<![\d.])[eE]|[eE](?![-+]?\d)|[eE][-+]?\d+[.eE]')
+
+class Entries(Bounded):
+    "The entries of a Matrix Market text behind a plain header, every byte looked at"
+    def __init__(self, path, claim):
+        super().__init__(path, 64*claim.n + claim.start + 10**6)
+        with whole(path): self.f.read(claim.start)
+        self.allowed = b'0123456789-\t\n ' + (b'.eE+' if claim.field == 'real' else b'')
+        self.head = f'%%MatrixMarket matrix coordinate {claim.field} general\n{claim.rows} {claim.cols} {claim.n}\n'.encode()
+        self.tail, self.fields = b'\n', 0
+
+    def readinto(self, b):
+        if self.head:
+            b[:len(self.head)], got, self.head = self.head, len(self.head), b''
+            return got
+        got = super().readinto(b)
+        b[:got] = block = bytes(b[:got]).replace(b'\r', b'\n')
+        self.look(block if got else b'\n')
+        return got
+
+    def look(self, block):
+        "Raise for a letter that no number holds; count the fields"
+        if block.translate(None, self.allowed): raise ValueError('a letter that is no part of a number')
+        blank = np.frombuffer(self.tail[-1:] + block, np.uint8) <= 32
+        self.fields += np.count_nonzero(blank[:-1] > blank[1:])
+        at = block.rfind(b'\n') + 1
+        text, self.tail = (self.tail + block[:at], block[at:] or b'\n') if at else (b'', self.tail + block)
+        if len(self.tail) > 10**6: raise ValueError('a line without end')
+        if text.translate(None, b'0123456789\t\n ') and odd_number.search(text): raise ValueError('not a number')
+
+# %% ../nbs/00d_files.ipynb #c3bb6e3c
 def read_mtx(path, limit=None):
     "A Matrix Market file of genes x cells as a CSR matrix of cells x genes"
     from scipy.io import mmread
-    rows, cols, n, at = judge_mtx(path, limit)
-    stream = io.BufferedReader(Bounded(path, 64*n + 10**6), 1 << 20)
-    try: M = mmread(stream, spmatrix=False)
-    except (ValueError, OverflowError) as e: raise broken_mtx(path, e, n, at, (rows, cols)) from None
-    X = sp.csr_matrix((M.data, (M.coords[1], M.coords[0])), (cols, rows))
-    if X.nnz < M.nnz: raise twice_mtx(path, M, at)
+    claim = judge_mtx(path, limit)
+    entries = Entries(path, claim)
+    try: M = mmread(io.BufferedReader(entries, 1 << 20), spmatrix=False)
+    except ScgmError: raise
+    except (ValueError, OverflowError) as e: raise broken_mtx(path, e, claim) from None
+    if entries.fields != 3*claim.n: raise broken_mtx(path, 'more than three fields in a line', claim)
+    X = sp.csr_matrix((M.data, (M.coords[1], M.coords[0])), (claim.cols, claim.rows))
+    if X.nnz < M.nnz: raise twice_mtx(path, M, claim.lines)
     return X
 
-# %% ../nbs/00d_files.ipynb #61f1ffbc
+# %% ../nbs/00d_files.ipynb #fbd9b877
 def twice_mtx(path, M, at):
     "The error for entries that stand twice, with their lines"
     key = M.coords[0].astype(np.int64)*M.shape[1] + M.coords[1]
@@ -132,194 +202,260 @@ def twice_mtx(path, M, at):
     return FormatError(f'two entries in {many(len(second), "place")}', f'{path}, lines {at + 1 + first} and {at + 1 + second[0]}: gene {M.coords[0][second[0]] + 1}, cell {M.coords[1][second[0]] + 1}',
         'adding the two and choosing one give different cells', 'write the file anew from its source')
 
-def broken_mtx(path, error, n, at, shape):
+def broken_mtx(path, error, claim):
     "The error for entries that cannot be read: count them, and find the first that is wrong"
     found, where = 0, str(path)
-    for i, l in enumerate(open_text(path, 64*n + 10**6, encoding='latin-1'), 1):
-        if i <= at or not l.strip(): continue
+    for i, l in enumerate(lines_of(open_text(path, 64*claim.n + claim.start + 10**6, encoding='latin-1'), path), 1):
+        if i <= claim.lines or not l.strip(): continue
         found += 1
-        if where == str(path) and not good_entry(l, shape): where = f'{path}, line {i}: {l.strip()[:60]!r}'
-    return FormatError(f'the header says {n:,} entries, the file holds {found:,}' if found != n else f'an entry cannot be read ({error})', where, 'the file is cut, or was altered', 'fetch it again')
+        if where == str(path) and not good_entry(l, claim): where = f'{path}, line {i}: {l.strip()[:60]!r}'
+    return FormatError(f'the header says {claim.n:,} entries, the file holds {found:,}' if found != claim.n else f'an entry cannot be read ({error})', where, 'the file is cut, or was altered', 'fetch it again')
 
-def good_entry(line, shape):
-    parts = line.split()
-    return len(parts) == 3 and all(p.isdigit() and 1 <= int(p) <= s for p, s in zip(parts, shape))
+def good_entry(line, claim):
+    value = r'-?\d+' if claim.field == 'integer' else r'[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?'
+    place = re.fullmatch(rf'[ \t]*(\d{{1,18}})[ \t]+(\d{{1,18}})[ \t]+{value}\s*', line)
+    return place and 1 <= int(place[1]) <= claim.rows and 1 <= int(place[2]) <= claim.cols
 
-# %% ../nbs/00d_files.ipynb #f8824d9d
-def one_file(folder, pattern, needed=True):
-    "The only file in `folder` whose name matches"
-    found = sorted(p for p in Path(folder).iterdir() if re.search(pattern, p.name, re.I))
-    if len(found) == 1 or not (found or needed): return found[0] if found else None
-    raise FormatError(f'{"no file" if not found else f"{len(found)} files"} where one was expected', f'{folder}: {some(p.name for p in found) if found else pattern}', fix='keep one matrix, one list of barcodes, one of genes in a folder')
+# %% ../nbs/00d_files.ipynb #9ebc2ca9
+def one_file(folder, pattern, needed=True, prefix=None):
+    "The only file in `folder` whose name matches; where samples share it, the one with this prefix, or without any"
+    names = sorted(p.name for p in Path(folder).iterdir() if p.name[0] != '.')
+    found = [n for n in names if re.search(pattern, n, re.I)]
+    if prefix is not None: found = [n for n in names if re.match(re.escape(prefix) + pattern, n, re.I)] or [n for n in names if re.match(pattern, n, re.I)]
+    if len(found) == 1 or not (found or needed): return Path(folder)/found[0] if found else None
+    raise FormatError(f'{"no file" if not found else f"{len(found)} files"} where one was expected', f'{folder}: {some(found) if found else pattern}', fix='keep one matrix, one list of barcodes, one of genes in a folder, or read(the matrix of one sample)')
 
+def prefix_of(name): return (re.match(r'(.*?)(matrix|barcodes|features|genes)\b', name, re.I) or ['', ''])[1]
+
+# %% ../nbs/00d_files.ipynb #7d5faf8b
 def read_names(path, n, what, encoding):
-    "The rows of a list of names, as many as the matrix needs"
-    rows = [r for r in read_rows(path, sep='\t', encoding=encoding) if r]
-    if len(rows) != n: raise FormatError(f'{len(rows):,} {what} are named, the matrix has {n:,}', str(path), 'names would be given to the wrong ones', 'take both files from one source; is the matrix genes x cells?')
-    return pd.DataFrame(rows).map(lambda t: unguard(t) if isinstance(t, str) else t)
+    "The rows of a list of names, as many as the matrix needs, each name on one line"
+    rows = read_rows(path, sep='\t', encoding=encoding, most=n)
+    if len(rows) != n: raise FormatError(f'{"more" if len(rows) > n else f"{len(rows):,}"} {what} are named, the matrix has {n:,}', str(path), 'names would be given to the wrong ones', 'take both files from one source; is the matrix genes x cells?')
+    for i, r in enumerate(rows, 1):
+        if not r[0].strip() or any('\n' in t or '\r' in t for t in r): raise FormatError(f'a name that {"goes over several lines" if r[0].strip() else "is empty"}', f'{path}, row {i}: {r[0][:60]!r}', 'names would be given to the wrong ones', 'is there a quotation mark that should not be?')
+    if all(len(r) == 1 and ',' in r[0] for r in rows): raise FormatError('the names are separated by commas', f'{path}, row 1: {rows[0][0][:60]!r}', fix='separate them by tabs')
+    return pd.DataFrame([r[:3] for r in rows])
 
-# %% ../nbs/00d_files.ipynb #36df4c76
-def read_folder(folder, names='symbol', encoding='utf-8', limit=None):
-    "A 10x or bulk2sc folder: MTX of genes x cells, barcodes, genes, and perhaps a CSV of clusters"
-    matrix = one_file(folder, r'\.mtx(\.gz|\.bz2)?$')
-    rows, cols, *_ = judge_mtx(matrix, limit)
-    genes = read_names(one_file(folder, r'(genes|features)\.tsv(\.gz|\.bz2)?$'), rows, 'genes', encoding)
-    barcodes = read_names(one_file(folder, r'barcodes\.tsv(\.gz|\.bz2)?$'), cols, 'cells', encoding)
+# %% ../nbs/00d_files.ipynb #31be2c65
+def read_folder(folder, names='symbol', encoding='utf-8', limit=None, file=''):
+    "A 10x or bulk2sc folder: MTX of genes x cells, barcodes, genes, and perhaps a CSV of clusters; `file` names one of a sample"
+    shared = sum(bool(re.search(r'\.mtx(\.gz|\.bz2)?$', p.name, re.I)) and p.name[0] != '.' for p in Path(folder).iterdir()) > 1
+    prefix = prefix_of(file) if shared and file else None
+    matrix = Path(folder)/file if '.mtx' in file.lower() else one_file(folder, r'(matrix)?[^/]*\.mtx(\.gz|\.bz2)?$', prefix=prefix)
+    claim = judge_mtx(matrix, limit)
+    pick = lambda kind: one_file(folder, kind + r'\.tsv(\.gz|\.bz2)?$', prefix=prefix)
+    genes, barcodes = read_names(pick('(genes|features)'), claim.rows, 'genes', encoding), read_names(pick('barcodes'), claim.cols, 'cells', encoding)
     adata = AnnData(read_mtx(matrix, limit), obs=pd.DataFrame(index=barcodes[0]), var=name_genes(genes, names))
     adata.obs_names.name = adata.var_names.name = None
-    add_clusters(adata, one_file(folder, r'\.csv(\.gz|\.bz2)?$', needed=False), encoding)
+    add_clusters(adata, folder, prefix or '', encoding)
     return adata
 
-# %% ../nbs/00d_files.ipynb #058bc23b
+# %% ../nbs/00d_files.ipynb #3d4adb3c
 def name_genes(genes, names):
     "Symbols or Ensembl ids as the names of the genes, the other beside them"
-    if names not in ('symbol', 'ensembl'): raise ScgmError(f'names={names!r} is not known', fix='names="symbol" or names="ensembl"')
-    if genes.shape[1] == 1: return pd.DataFrame(index=genes[0])
+    if genes.shape[1] == 1: return need_ids(pd.DataFrame(index=genes[0]), names)
     var = pd.DataFrame(dict(gene_ids=genes[0].to_numpy(), symbol=genes[1].to_numpy()), index=genes[1 if names == 'symbol' else 0])
     if genes.shape[1] > 2: var['feature_types'] = genes[2].to_numpy()
     return var.drop(columns='symbol' if names == 'symbol' else 'gene_ids')
 
-def add_clusters(adata, path, encoding):
-    "The `partition` column of a CSV of clusters, matched by barcode where it has them, else by order"
-    if path is None: return
-    head, *rows = read_rows(path, encoding=encoding)
-    if 'partition' not in head: raise LabelError('the table of clusters has no column "partition"', f'{path}: {some(head)}', fix='name the column of clusters "partition"')
-    table = pd.DataFrame([r for r in rows if r]).map(unguard)
-    if len(table) != adata.n_obs: raise LabelError(f'{len(table):,} clusters for {adata.n_obs:,} cells', str(path), 'labels would go to the wrong cells', 'take both files from one source')
-    labels = table.set_index(0)[head.index('partition') + (table.shape[1] - len(head))]
-    if set(labels.index) == set(adata.obs_names): labels = labels[adata.obs_names]
-    elif set(labels.index) & set(adata.obs_names): raise LabelError('some cells are not in the table of clusters', f'{path}: {some(set(adata.obs_names) - set(labels.index))}', fix='name the same cells in both')
-    adata.obs['partition'] = pd.Categorical(labels.to_numpy())
+def need_ids(var, names):
+    "The table of genes that have one name only; an error where ids were asked for and these are none"
+    if names == 'ensembl' and sum(str(g).startswith('ENS') for g in var.index) < .5*len(var): raise GeneError('there are no Ensembl ids', f'genes {some(var.index)}', 'the names would be symbols, in silence', 'leave names= out, and rename by a table (map_genes)')
+    return var
 
-# %% ../nbs/00d_files.ipynb #fb974480
+# %% ../nbs/00d_files.ipynb #ef98d1d2
+def add_clusters(adata, folder, prefix, encoding):
+    "The `partition` column of the CSV that has one, if there is any"
+    tables = {p: read_rows(p, encoding=encoding, most=adata.n_obs + 1) for p in sorted(Path(folder).iterdir())
+              if re.search(r'\.csv(\.gz|\.bz2)?$', p.name, re.I) and p.name[0] != '.' and p.name.startswith(prefix)}
+    with_labels = [p for p, rows in tables.items() if rows and 'partition' in rows[0]]
+    if tables and not with_labels: warnings.warn(f'no labels: no table has a column "partition" ({some(p.name for p in tables)})', DataWarning, stacklevel=5)
+    if len(with_labels) > 1: raise FormatError('several tables of clusters', f'{folder}: {some(p.name for p in with_labels)}', fix='keep one')
+    if with_labels: adata.obs['partition'] = pd.Categorical(clusters(tables[with_labels[0]], adata.obs_names, with_labels[0]))
+
+def clusters(table, cells, path):
+    "The label of each cell"
+    head, *rows = table
+    if len(rows) != len(cells): raise LabelError(f'{"more" if len(rows) > len(cells) else f"{len(rows):,}"} clusters for {len(cells):,} cells', str(path), 'labels would go to the wrong cells', 'take both files from one source')
+    extra = len(rows[0]) - len(head)     # R leaves the column of row names without a name
+    odd = next((i for i, r in enumerate(rows, 2) if len(r) != len(rows[0])), 2 if extra not in (0, 1) or extra and head[0].lower() in ('', 'barcode', 'cell') else None)
+    if odd: raise LabelError(f'row {odd} has not as many fields as the others', str(path), 'labels would be taken from the wrong column', 'write the table anew')
+    labels = [unguard(r[head.index('partition') + extra]) for r in rows]
+    return labels if head[0] == 'partition' and not extra else matched(pd.Series(labels, [unguard(r[0]) for r in rows]), cells, path)
+
+def matched(labels, cells, path):
+    "Labels brought into the order of the cells"
+    if set(labels.index) == set(cells) and labels.index.is_unique: return labels[cells].to_numpy()
+    if any(list(labels.index) == [str(i) for i in range(k, len(cells) + k)] for k in (0, 1)): return labels.to_numpy()
+    raise LabelError('the cells of the matrix are not in the table of clusters, each once', f'{path}: {some([c for c in cells if c not in labels.index] or labels.index[labels.index.duplicated()])}', 'labels would go to the wrong cells', 'name the same cells in both')
+
+# %% ../nbs/00d_files.ipynb #ec675b5c
 @contextmanager
 def in_place_of(path, overwrite=False):
     "A path beside `path` to write to; takes its place when all went well, is removed when not"
-    path = Path(path)
-    if path.exists() and not overwrite: raise FileExistsError(f'{path} exists; overwrite=True replaces it')
-    new = path.with_name(f'.{path.name}.{os.getpid()}.new{"".join(path.suffixes[-2:])}')
+    if os.path.lexists(path) and not overwrite: raise FileExistsError(f'{path} exists; overwrite=True replaces it')
+    path = Path(os.path.realpath(path))      # a link stays, what it leads to is replaced
+    mark = f'.{path.name}.{secrets.token_hex(4)}'
+    new, old = path.with_name(f'{mark}.new{"".join(path.suffixes[-2:])}'), path.with_name(f'{mark}.old')
     try:
         yield new
-        old = path.with_name(f'.{path.name}.{os.getpid()}.old')
+        if path.exists(): refuse_loss(path, new)
         if path.is_dir(): path.rename(old)
-        os.replace(new, path)
+        try: os.replace(new, path)
+        except OSError:
+            if old.exists(): old.rename(path)
+            raise
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(new) if new.is_dir() else new.unlink(missing_ok=True)
 
-# %% ../nbs/00d_files.ipynb #e4f64175
+def refuse_loss(old, new):
+    "Raise where a file would replace a folder, or a folder one with files of somebody else"
+    if old.is_dir() != new.is_dir(): raise FormatError(f'{old.name} is {"a folder" if old.is_dir() else "a file"}, and would become {"a folder" if new.is_dir() else "a file"}', str(old), 'what is in it would be lost', 'choose another path, or remove it yourself')
+    ours = re.compile(r'(matrix\.mtx|(genes|features|barcodes)\.tsv|clusters\.csv)(\.gz)?')
+    foreign = [p.relative_to(old) for p in sorted(old.rglob('*')) if old.is_dir() and not (new/p.relative_to(old)).exists() and not ours.fullmatch(str(p.relative_to(old)))]
+    if foreign: raise FormatError(f'{many(len(foreign), "file")} in this folder would be lost', f'{old}: {some(foreign)}', fix='choose another folder, or move them away')
+
+# %% ../nbs/00d_files.ipynb #3716f0d8
 def write_folder(adata, folder, clusters=None):
     "A 10x folder (version 3), or with the name of a column of `clusters` a folder of the original bulk2sc"
     from scipy.io import mmwrite
     folder.mkdir(parents=True)
     gz, genes = '' if clusters else '.gz', 'genes' if clusters else 'features'
-    ids = adata.var['gene_ids'] if 'gene_ids' in adata.var else adata.var_names
+    given = adata.var['gene_ids'] if 'gene_ids' in adata.var else adata.var_names
+    ids = [str(i) if pd.notna(i) and str(i).strip() else g for i, g in zip(given, adata.var_names)]
+    broken = [n for n in [*adata.var_names, *ids, *adata.obs_names] if re.search(r'[\r\n]', n)]
+    if broken: raise FormatError(f'{many(len(broken), "name")} of more than one line', some(broken), 'a list of names has one on each line', 'rename, or write h5ad')
     with (open if clusters else gzip.open)(folder/f'matrix.mtx{gz}', 'wb') as f: mmwrite(f, adata.X.T.astype(np.int64), field='integer', symmetry='general')
-    write_rows(folder/f'{genes}.tsv{gz}', [[guard(i), guard(g)] + ([] if clusters else ['Gene Expression']) for i, g in zip(ids, adata.var_names)])
-    write_rows(folder/f'barcodes.tsv{gz}', [[guard(c)] for c in adata.obs_names])
+    write_rows(folder/f'{genes}.tsv{gz}', [[i, g] + ([] if clusters else ['Gene Expression']) for i, g in zip(ids, adata.var_names)])
+    write_rows(folder/f'barcodes.tsv{gz}', [[c] for c in adata.obs_names])
     if clusters: write_rows(folder/'clusters.csv', [['', 'partition'], *([guard(c), guard(str(p))] for c, p in zip(adata.obs_names, adata.obs[clusters]))], sep=',')
 
-# %% ../nbs/00d_files.ipynb #ee58bb48
-def read_table(path, label='cell_type', sep=None, decimal='.', encoding='utf-8', transpose=False, block=512):
-    "A dense text of cells x genes; names of rows that repeat are labels, else names of cells"
-    sep = sep or (',' if '.csv' in Path(path).name else '\t')
-    f = open_text(path, encoding=encoding)
-    with utf(path, encoding): head = next(csv.reader([f.readline()], delimiter=sep), [])
-    if len(head) < 2: raise FormatError('there is one column only', f'{path}, line 1: {",".join(head)[:60]!r}', 'the separator is another one', other_sep(head))
-    names, blocks, at = [], [], 2
-    while True:
-        with utf(path, encoding): lines = [l for _, l in zip(range(block), f)]
-        if not lines: break
-        rows = list(csv.reader(lines, delimiter=sep))
-        if not names and rows and len(rows[0]) == len(head) + 1: head = ['', *head]
-        names += [r[0] if r else '' for r in rows]; blocks.append(numbers(rows, len(head), path, at, decimal)); at += len(lines)
+# %% ../nbs/00d_files.ipynb #ec0f8bf3
+def read_table(path, label=None, *, sep=None, decimal='.', encoding='utf-8', transpose=False, limit=None, block=512):
+    "A dense text of cells x genes; names of rows that mostly repeat are labels, else names of cells"
+    sep, most = sep or sep_of(path), int(limit*1e9) if limit else None
+    names, blocks, size = [], [], Path(path).stat().st_size
+    with parsed(path, encoding), open_text(path, most, encoding) as f:
+        reader = csv.reader(lines_of(f, path), delimiter=sep, skipinitialspace=sep == ' ')
+        rows = ((reader.line_num, r) for r in reader if len(r) > 1 or r and r[0].strip())
+        head, first = next(rows, (1, []))[1], next(rows, None)
+        if first and len(first[1]) == len(head) + 1: head = ['', *head]
+        if len(head) < 2: raise FormatError('there is one column only', f'{path}, line 1: {",".join(head)[:60]!r}', 'the separator is another one', other_sep(head))
+        part = [first] if first else []
+        while part := part + list(islice(rows, block - len(part))):
+            names += [r[0] for _, r in part]; blocks.append(numbers(part, len(head), path, decimal)); part = []
+            judge(12*sum(b.nnz for b in blocks), size, limit, str(path))
     X = sp.csr_matrix(sp.vstack(blocks)) if blocks else sp.csr_matrix((0, len(head) - 1))
     names, head = [unguard(n) for n in names], [unguard(g) for g in head[1:]]
     if transpose: return AnnData(X.T.tocsr(), obs=pd.DataFrame(index=head), var=pd.DataFrame(index=names))
     return label_rows(AnnData(X, var=pd.DataFrame(index=head)), names, label)
 
-# %% ../nbs/00d_files.ipynb #6a308113
+# %% ../nbs/00d_files.ipynb #825a2733
 def other_sep(head):
     "The fix for a table whose first line did not split"
-    found = [s for s in ';,|' if s in ''.join(head)]
+    found = [s for s in ';,|\t ' if s in ''.join(head)]
     return f'sep={found[0]!r}' if found else 'name the separator: sep='
 
-@contextmanager
-def utf(path, encoding):
-    try: yield
-    except UnicodeDecodeError as e: raise FormatError(f'byte 0x{e.object[e.start]:02x} is no {encoding}', str(path), 'names would be altered', 'encoding="latin-1", if it comes from an older Windows') from None
+def numbers(rows, width, path, decimal):
+    "The fields of some (line, row) as a sparse matrix, or an error that names line and column"
+    for line, r in rows:
+        if len(r) != width: raise FormatError(f'this line has {len(r):,} fields, the first has {width:,}', f'{path}, line {line}', 'counts would slip into the next gene', 'write the table anew; is a label split by the separator?')
+        text = ''.join(r[1:])
+        if '_' in text or not text.isascii() or decimal != '.' and '.' in text: raise not_a_number(rows, path, decimal)     # Python reads 1_5 as 15
+    try: return sp.csr_matrix(np.array([[v.replace(decimal, '.') for v in r[1:]] if decimal != '.' else r[1:] for _, r in rows], dtype=np.float64))
+    except ValueError: raise not_a_number(rows, path, decimal) from None
 
-def numbers(rows, width, path, at, decimal):
-    "The fields of some rows as a sparse matrix, or an error that names line and column"
-    for i, r in enumerate(rows):
-        if len(r) != width: raise FormatError(f'this line has {len(r):,} fields, the first has {width:,}', f'{path}, line {at + i}', 'counts would slip into the next gene', 'write the table anew; is a label split by the separator?')
-    try: return sp.csr_matrix(np.array([[v.replace(decimal, '.') if decimal != '.' else v for v in r[1:]] for r in rows], dtype=np.float64))
-    except ValueError: raise not_a_number(rows, path, at, decimal) from None
+def not_a_number(rows, path, decimal):
+    number = re.compile(rf'\s*[-+]?((\d+{re.escape(decimal)}?\d*|{re.escape(decimal)}\d+)(e[-+]?\d+)?|nan|inf(inity)?)\s*', re.I | re.A)
+    line, j, v = next((line, j, v) for line, r in rows for j, v in enumerate(r[1:], 2) if not number.fullmatch(v))
+    comma = re.fullmatch(r'\s*-?\d+,\d+\s*', v)
+    return FormatError(f'{v!r} is not a number' if v.strip() else 'a field is empty', f'{path}, line {line}, column {j}', 'nobody knows what was meant',
+                       'decimal=",", sep=";" if these are decimal commas' if comma else 'write zero as 0, and no text among the counts')
 
-def not_a_number(rows, path, at, decimal):
-    for i, r in enumerate(rows):
-        for j, v in enumerate(r[1:], 2):
-            try: float(v.replace(decimal, '.'))
-            except ValueError:
-                comma = re.fullmatch(r'\s*-?\d+,\d+\s*', v)
-                return FormatError(f'{v!r} is not a number' if v.strip() else 'a field is empty', f'{path}, line {at + i}, column {j}', 'nobody knows what was meant',
-                                   'decimal=",", sep=";" if these are decimal commas' if comma else 'write zero as 0, and no text among the counts')
-
-# %% ../nbs/00d_files.ipynb #6f453948
-def label_rows(adata, names, label):
-    "Names of rows that repeat become labels; names that do not are the names of cells"
-    if len(set(names)) == len(names) and len(names) != 1: return AnnData(adata.X, obs=pd.DataFrame(index=names), var=adata.var)
-    return AnnData(adata.X, obs=pd.DataFrame({label: pd.Categorical(names)}, index=[f'cell {i}' for i in range(len(names))]), var=adata.var)
+# %% ../nbs/00d_files.ipynb #c827b00d
+def label_rows(adata, names, label=None):
+    "Names of rows become labels where that was said, or where most of them repeat; else they are the names of cells"
+    distinct = len(set(names))
+    if look_like_genes(names) and not look_like_genes(adata.var_names): raise FormatError('the table lies on its side: its rows are named like genes', some(names), 'rows are cells and columns are genes', 'transpose=True')
+    if distinct == len(names): return AnnData(adata.X, obs=pd.DataFrame(index=names), var=adata.var)
+    if label is None and 2*distinct > len(names): raise FormatError(f'{many(len(names) - distinct, "cell")} with the name of another', some({n for n in names if names.count(n) > 1}),
+        'are these names of cells, or labels?', 'name each cell once, or labels="cell_type" if they are labels')
+    return AnnData(adata.X, obs=pd.DataFrame({label or 'cell_type': pd.Categorical(names)}, index=[f'cell {i}' for i in range(len(names))]), var=adata.var)
 
 def write_table(adata, path, label=None, sep=None, block=512):
     "The dense text that scTAPE reads: cells x genes, the label as the name of each row"
-    sep = sep or (',' if '.csv' in Path(path).name else '\t')
     names = adata.obs[label] if label else adata.obs_names
-    with (gzip.open if str(path).endswith('.gz') else open)(path, 'wt', newline='', encoding='utf-8') as f:
-        out = csv.writer(f, delimiter=sep, lineterminator='\n')
+    with open_new(path) as f:
+        out = csv_writer(f, sep or sep_of(path))
         out.writerow(['', *map(guard, adata.var_names)])
         for i in range(0, adata.n_obs, block):
             for name, row in zip(names[i:i + block], adata.X[i:i + block].toarray()): out.writerow([guard(str(name)), *map('{:.0f}'.format, row)])
 
-# %% ../nbs/00d_files.ipynb #0ed95710
+# %% ../nbs/00d_files.ipynb #3255a573
 @contextmanager
 def open_hdf5(path, limit=None):
     "An HDF5 file that stays within itself and within the memory"
     if not h5py.is_hdf5(path): raise FormatError('not an HDF5 file, or cut at its beginning', f'{path}, {Path(path).stat().st_size:,} bytes', 'h5ad, loom and 10x h5 are HDF5', 'fetch it again')
-    try:
-        with h5py.File(path, 'r', locking=False) as f:
-            inspect_hdf5(f, path, limit)
-            yield f
-    except (OSError, RuntimeError, KeyError) as e:
-        raise FormatError(f'the file is cut or damaged: {str(e)[:120]}', str(path), 'some of its bytes are missing or altered', 'fetch it again; files older than anndata 0.7: write them anew with a newer one') from None
+    with readable(path, 'files older than anndata 0.7: write them anew with a newer one'), h5py.File(path, 'r', locking=False) as f:
+        judge_arrays(inspect_hdf5(f, path), path, Path(path).stat().st_size, limit)
+        yield f
 
-# %% ../nbs/00d_files.ipynb #eaa3dd92
-def inspect_hdf5(group, path, limit=None):
-    "Refuse links and storage outside the file, and arrays too large to be true"
-    for name in group:
-        link = group.get(name, getlink=True)
-        if isinstance(link, h5py.ExternalLink): raise unsafe(path, f'{group.name}/{name}', link.filename)
-        item = group[name]
-        if isinstance(item, h5py.Group): inspect_hdf5(item, path, limit)
-        elif isinstance(item, h5py.Dataset):
-            if item.external: raise unsafe(path, item.name, item.external[0][0])
-            if item.is_virtual: raise unsafe(path, item.name, item.virtual_sources()[0].file_name)
-            judge(item.size*item.dtype.itemsize if item.shape else 0, Path(path).stat().st_size, limit, f'{path}, {item.name} of shape {item.shape}')
+@contextmanager
+def readable(path, fix):
+    "Whatever a library says of a damaged file, as one kind of error"
+    try: yield
+    except (ScgmError, MemoryError): raise
+    except Exception as e: raise FormatError(f'the file is cut or damaged: {type(e).__name__} {str(e)[:120]}', str(path), 'some of its bytes are missing or altered', f'fetch it again; {fix}') from e
+
+# %% ../nbs/00d_files.ipynb #5e3582d3
+def inspect_hdf5(f, path):
+    "Yield name and size of each array; refuse links and storage outside the file, and groups without end"
+    todo, seen = [f['/']], set()
+    while todo:
+        group = todo.pop()
+        place = h5py.h5o.get_info(group.id).addr
+        if place in seen or group.name.count('/') > 50: raise FormatError('groups within groups without end', f'{path}, {group.name[:80]}', 'the file links back to itself, or was made to harm', 'write it anew from its source')
+        seen.add(place)
+        for name in group:
+            at, link = f'{group.name.rstrip("/")}/{name}', group.get(name, getlink=True)
+            if isinstance(link, h5py.ExternalLink): raise unsafe(path, at, link.filename)
+            if isinstance(link, h5py.SoftLink) and link.path not in group: raise FormatError('a link to nothing', f'{path}, {at} -> {link.path}', fix='remove it, or write the file anew')
+            if isinstance(group[name], h5py.Group): todo.append(group[name])
+            elif isinstance(group[name], h5py.Dataset): yield at, stored_size(group[name], path)
+
+def stored_size(array, path):
+    if array.external: raise unsafe(path, array.name, array.external[0][0])
+    if array.is_virtual: raise unsafe(path, array.name, array.virtual_sources()[0].file_name)
+    return array.size*array.dtype.itemsize if array.shape else 0
 
 def unsafe(path, name, target):
     return UnsafeFileError('the file points to another file', f'{path}, {name} -> {target}', 'reading it would read that one too: a way to get at your files', 'do not open it; ask the sender for one that holds its data itself')
 
-# %% ../nbs/00d_files.ipynb #79ce61e9
+# %% ../nbs/00d_files.ipynb #a06693ee
+def judge_arrays(arrays, path, stored, limit=None):
+    "Judge the arrays one by one, and together those that are read at once"
+    total = once = 0
+    for place, need in arrays:
+        judge(need, stored, limit, f'{path}, {place}')
+        total += need; once += need*(place.strip('/').split('/')[0] not in ('layers', 'raw', 'varm', 'obsp', 'varp'))
+    judge(once, stored, limit, f'{path}, all arrays together'); judge(total, stored, np.inf, f'{path}, all arrays together')
+
+# %% ../nbs/00d_files.ipynb #0e90a857
 def read_anndata(f, layer=None, names='symbol'):
     "AnnData from an open h5ad or zarr group: the matrix that `layer` names, obs, var, obsm, uns"
     have = [*f.get('layers', ()), *(['raw'] if 'raw' in f else [])]
-    if layer is not None and layer not in have: raise FormatError(f'there is no layer {layer!r}', f'layers: {some(have) if have else "none"}', fix=f'layer={have[0]!r}' if have else 'leave layer out to read X')
+    if layer is not None and layer not in have: raise no_layer(layer, have)
     at, var = ('X', 'var') if layer is None else ('raw/X', 'raw/var') if layer == 'raw' else (f'layers/{layer}', 'var')
     if at not in f or 'obs' not in f: raise FormatError(f'there is no {at if "obs" in f else "obs"} in the file', f'it holds {some(f)}', 'an AnnData file has X, obs and var', 'layer="raw" or the name of a layer; files older than anndata 0.7: write them anew')
     sparse_frame(f[at])
     adata = AnnData(read_elem(f[at]), obs=read_elem(f['obs']), var=read_elem(f[var]), obsm=read_elem(f['obsm']) if 'obsm' in f else None, uns=read_elem(f['uns']) if 'uns' in f else None)
-    if names == 'ensembl' and 'gene_ids' in adata.var: adata.var = adata.var.rename_axis(None).assign(symbol=adata.var_names).set_index('gene_ids').rename_axis(None)
+    if 'gene_ids' not in adata.var: need_ids(adata.var, names)
+    elif names == 'ensembl': adata.var = adata.var.rename_axis(None).assign(symbol=adata.var_names).set_index(pd.Index(adata.var['gene_ids'].astype(str), name=None)).drop(columns='gene_ids')
     return adata
+
+def no_layer(layer, have): return FormatError(f'there is no layer {layer!r}', f'layers: {some(have) if have else "none"}', fix=f'layer={have[0]!r}' if have else 'leave layer out')
 
 # %% ../nbs/00d_files.ipynb #33fc13d8
 def sparse_frame(x):
@@ -330,22 +466,34 @@ def sparse_frame(x):
     if x['indptr'].shape != (long,) or x['data'].shape != x['indices'].shape:
         raise FormatError('the sparse matrix is damaged: its arrays do not fit its shape', f'shape {shape}, {x["indptr"].shape[0]:,} pointers, {x["data"].shape[0]:,} values, {x["indices"].shape[0]:,} indices', fix='write the file anew from its source')
 
-# %% ../nbs/00d_files.ipynb #5b1ef895
+# %% ../nbs/00d_files.ipynb #42ad42b4
 def write_h5ad(adata, path):
     "h5ad whose counts carry checksums"
-    image = io.BytesIO()
-    with h5py.File(image, 'w') as f:
-        write_elem(f, '/', AnnData(obs=adata.obs, var=adata.var, obsm=dict(adata.obsm), uns=dict(adata.uns)))
-        write_elem(f, 'X', adata.X, dataset_kwargs=dict(compression='gzip', compression_opts=1, shuffle=True, fletcher32=True))
+    image, checksums = io.BytesIO(), dict(compression='gzip', compression_opts=1, shuffle=True, fletcher32=True)
+    small = AnnData(obs=adata.obs, var=adata.var, **{k: dict(getattr(adata, k)) for k in ('obsm', 'varm', 'obsp', 'varp', 'uns')})
+    with storable(), h5py.File(image, 'w') as f:
+        write_elem(f, '/', small)
+        for name, matrix in {'X': adata.X, **{f'layers/{k}': v for k, v in adata.layers.items()}}.items(): write_elem(f, name, matrix, dataset_kwargs=checksums)
     Path(path).write_bytes(image.getbuffer())
 
-# %% ../nbs/00d_files.ipynb #8534a642
+@contextmanager
+def storable():
+    "Name what an h5ad cannot hold, such as a column of text and numbers"
+    try: yield
+    except Exception as e:
+        note = re.search(r"key '(.*)' of .* to (.*)", ' '.join(getattr(e, '__notes__', [])))
+        if not note: raise
+        raise FormatError(f'an h5ad cannot hold this: {str(e)[:120]}', f'{note[2]}/{note[1]}'.strip('/'), 'a column or note has one type', 'make it text (.astype(str)), or leave it out') from None
+
+# %% ../nbs/00d_files.ipynb #b4424e09
 def text(a): return [t.decode() if isinstance(t, bytes) else str(t) for t in a[:]]
 
 def read_10x_h5(f, names='symbol'):
     "The `.h5` of Cell Ranger: group `matrix` (version 3), or one named after the genome (version 2)"
-    g = f['matrix'] if 'matrix' in f else f[next(iter(f))]
-    if 'shape' not in g or 'barcodes' not in g: raise FormatError('not a 10x file', f'{f.filename} holds {some(f)}', fix='is it an h5ad? then name it so')
+    found = ['matrix'] if 'matrix' in f else [k for k in f if 'barcodes' in f[k]]
+    if len(found) > 1: raise FormatError(f'{len(found)} genomes in one file', f'{f.filename}: {some(found)}', 'only one of them would be read', 'write each into a file of its own')
+    if not found or not {'shape', 'barcodes'} <= set(f[found[0]]): raise FormatError('not a 10x file', f'{f.filename} holds {some(f)}', fix='is it an h5ad? then name it so')
+    g = f[found[0]]
     table = [text(g['features'][k]) for k in ('id', 'name', 'feature_type')] if 'features' in g else [text(g[k]) for k in ('genes', 'gene_names')]
     rows, cols = (int(n) for n in g['shape'][:])
     if len(g['indptr']) != cols + 1 or len(table[0]) != rows or g['data'].shape != g['indices'].shape:
@@ -353,20 +501,21 @@ def read_10x_h5(f, names='symbol'):
     obs = pd.DataFrame(index=text(g['barcodes']))
     return AnnData(sp.csr_matrix((g['data'][:], g['indices'][:], g['indptr'][:]), (cols, rows)), obs=obs, var=name_genes(pd.DataFrame(table).T, names).rename_axis(None))
 
-# %% ../nbs/00d_files.ipynb #40b9253d
-def read_loom(f, names='symbol', block=4096):
-    "A loom file: a dense matrix of genes x cells with attributes of rows and columns"
+# %% ../nbs/00d_files.ipynb #2aa74e7b
+def read_loom(f, layer=None, names='symbol', block=4096):
+    "A loom file: a dense matrix of genes x cells (or the layer of that name) with attributes of rows and columns"
     if 'matrix' not in f or 'row_attrs' not in f: raise FormatError('not a loom file', f'{f.filename} holds {some(f)}', fix='is it an h5ad? then name it so')
-    M, genes, obs = f['matrix'], f['row_attrs'], f['col_attrs']
+    if layer is not None and layer not in f.get('layers', ()): raise no_layer(layer, [*f.get('layers', ())])
+    M, genes, obs = f['matrix'] if layer is None else f['layers'][layer], f['row_attrs'], f['col_attrs']
     pick = lambda g, keys: next((text(g[k]) for k in keys if k in g), None)
-    ids = pick(genes, ('Accession', 'gene_ids', 'Gene', 'var_names')) if names == 'ensembl' else pick(genes, ('Gene', 'gene_names', 'var_names', 'Accession'))
+    ids = names == 'ensembl' and pick(genes, ('Accession', 'gene_ids')) or pick(genes, ('Gene', 'gene_names', 'var_names', 'Accession'))
     cells = pick(obs, ('CellID', 'obs_names', 'barcodes'))
     if ids is None or cells is None: raise FormatError('genes or cells have no names', f'{f.filename}: rows {some(genes)}, columns {some(obs)}', fix='row attribute Gene, column attribute CellID')
     X = [sp.csr_matrix(M[:, i:i + block].T) for i in range(0, M.shape[1], block)]
     table = {k: text(obs[k]) if obs[k].dtype.kind in 'SO' else obs[k][:] for k in obs if obs[k].ndim == 1 and k not in ('CellID', 'obs_names')}
-    return AnnData(sp.csr_matrix(sp.vstack(X)), obs=pd.DataFrame(table, index=cells), var=pd.DataFrame(index=ids))
+    return AnnData(sp.csr_matrix(sp.vstack(X)), obs=pd.DataFrame(table, index=cells), var=need_ids(pd.DataFrame(index=ids), names if not {'Accession', 'gene_ids'} & set(genes) else 'symbol'))
 
-# %% ../nbs/00d_files.ipynb #43fa63e5
+# %% ../nbs/00d_files.ipynb #eaf40123
 def inspect_zarr(folder, limit=None):
     "Refuse a zarr folder with pickled arrays, links to elsewhere, or arrays too large to be true"
     size = 0
@@ -374,27 +523,35 @@ def inspect_zarr(folder, limit=None):
         for name in dirs + files:
             if (Path(root)/name).is_symlink(): raise unsafe(folder, Path(root, name).relative_to(folder), os.readlink(Path(root)/name))
         size += sum((Path(root)/name).stat().st_size for name in files)
-    for meta in [*Path(folder).rglob('.zarray'), *Path(folder).rglob('zarr.json'), *Path(folder).rglob('.zmetadata')]: inspect_array(meta, size, limit)
+    found = [m for n in ('.zarray', 'zarr.json', '.zmetadata') for m in Path(folder).rglob(n)]
+    for meta in found: judge_arrays(described(meta, folder), folder, size, limit)
+    judge_arrays((a for m in found if m.name != '.zmetadata' for a in islice(described(m, folder), 1)), folder, size, limit)
 
-def inspect_array(meta, size, limit):
-    "One description of an array: no pickle, and no claim beyond the `size` of the whole folder"
-    try: d = json.loads(meta.read_text())
-    except ValueError as e: raise FormatError(f'the description of an array is damaged: {e}', str(meta), fix='fetch the folder again') from None
-    if 'pickle' in json.dumps(d): raise UnsafeFileError('an array is stored as a pickle', str(meta), 'reading a pickle runs whatever program it holds', 'do not open it; ask for plain arrays')
-    if 'shape' in d:
-        width = re.search(r'\d+$', str(d.get('dtype', d.get('data_type', ''))))
-        judge(float(np.prod([float(n) for n in d['shape']]))*(int(width[0]) / (8 if 'data_type' in d else 1) if width else 8), size, limit, f'{meta.parent}')
+def described(meta, folder):
+    "Place and bytes of the array that a description is of (0 for a group), then of those it holds consolidated"
+    d = json.loads(meta.read_text())
+    place = str(meta.parent.relative_to(folder))
+    yield place, array_size(d, meta)
+    inner = d.get('metadata') or (d.get('consolidated_metadata') or {}).get('metadata') or {}
+    for name, one in inner.items(): yield f'{place}/{name}', array_size(one, meta)
 
-# %% ../nbs/00d_files.ipynb #90f46c6e
+def array_size(d, meta):
+    "Bytes that an array claims, or the larger one of its chunks; no pickle among its codecs"
+    if 'pickle' in json.dumps([d.get(k) for k in ('filters', 'compressor', 'codecs')]): raise UnsafeFileError('an array is stored as a pickle', str(meta), 'reading a pickle runs whatever program it holds', 'do not open it; ask for plain arrays')
+    if 'shape' not in d: return 0
+    width = re.search(r'\d+$', str(d.get('dtype', d.get('data_type', ''))))
+    chunk = d.get('chunks') or d.get('chunk_grid', {}).get('configuration', {}).get('chunk_shape') or [1]
+    return max(np.prod([float(n) for n in shape]) for shape in (d['shape'], chunk))*(int(width[0]) / (8 if 'data_type' in d else 1) if width else 8)
+
+# %% ../nbs/00d_files.ipynb #15016c70
 def read_zarr(folder, layer=None, names='symbol', limit=None):
     "AnnData from a zarr folder"
     import zarr
-    inspect_zarr(folder, limit)
-    try: return read_anndata(zarr.open_group(folder, mode='r'), layer, names)
-    except (KeyError, OSError, RuntimeError, TypeError, zarr.errors.BaseZarrError) as e:
-        raise FormatError(f'the zarr folder is cut or damaged: {str(e)[:120]}', str(folder), fix='fetch it again') from None
+    with readable(folder, 'or write it anew from its source'):
+        inspect_zarr(folder, limit)
+        return read_anndata(zarr.open_group(folder, mode='r', use_consolidated=False), layer, names)
 
-# %% ../nbs/00d_files.ipynb #3d0558c7
+# %% ../nbs/00d_files.ipynb #002eb97b
 code = re.compile(r'\.(pkl|pickle|pt|pth|ckpt|joblib|rds|rdata|npy|npz)(\.gz)?$', re.I)
 packed = re.compile(r'\.(zip|tar|tgz|tar\.gz|h5ad\.gz|h5\.gz|7z|rar)$', re.I)
 
@@ -403,22 +560,35 @@ def refuse_kind(path):
     if not path.exists(): raise FormatError('there is no such file', str(path), fix=f'in that folder: {some(sorted(p.name for p in path.parent.iterdir()))}' if path.parent.is_dir() else 'look at the path')
     if code.search(path.name): raise UnsafeFileError('this kind of file can run code when it is opened', str(path), 'pickles and R images are programs; nothing is known of who wrote this one', 'whoever trusts it converts it to h5ad, in a sandbox')
     if packed.search(path.name): raise FormatError('this is a packed archive', str(path), fix='unpack it, and read what is inside')
+    if not (path.is_file() or path.is_dir()): raise FormatError('neither a file nor a folder', str(path), 'reading from it might never end', 'copy what it gives into a file')
     if path.is_file() and not path.stat().st_size: raise FormatError('the file is empty', str(path), 'an interrupted download or copy', 'fetch it again')
 
-# %% ../nbs/00d_files.ipynb #fac284b9
-def read_any(path, layer=None, *, names='symbol', label='cell_type', transpose=False, sep=None, decimal='.', encoding='utf-8', limit=None):
+# %% ../nbs/00d_files.ipynb #67830af1
+def read_any(path, layer=None, *, names='symbol', label=None, limit=None, encoding='utf-8', **of_table):
     "Cells as they stand in the file, before the door"
-    path = Path(path); name = path.name.lower()
-    refuse_kind(path)
-    if path.is_dir(): return read_zarr(path, layer, names, limit) if any((path/n).exists() for n in ('zarr.json', '.zgroup', '.zattrs')) else read_folder(path, names, encoding, limit)
-    if name.endswith(('.mtx', '.mtx.gz', 'barcodes.tsv.gz', 'features.tsv.gz')): return read_folder(path.parent, names, encoding, limit)
-    if name.endswith(('.csv', '.tsv', '.txt', '.csv.gz', '.tsv.gz', '.txt.gz')): return read_table(path, label, sep, decimal, encoding, transpose)
+    name = path.name.lower()
+    if re.search(r'\.(csv|tsv|txt)(\.gz|\.bz2)?$', name) and not re.search(r'(barcodes|features)\.tsv(\.gz|\.bz2)?$', name):
+        no_option(path, layer=layer)
+        adata = read_table(path, label, encoding=encoding, limit=limit, **of_table)
+        return AnnData(adata.X, obs=adata.obs, var=need_ids(adata.var, names))
+    no_option(path, **{k: v for k, v in of_table.items() if v not in (None, False, '.')})
+    if path.is_dir() and any((path/n).exists() for n in ('zarr.json', '.zgroup', '.zattrs')): return read_zarr(path, layer, names, limit)
+    if path.is_dir() or re.search(r'(\.mtx|(barcodes|features)\.tsv)(\.gz|\.bz2)?$', name):
+        no_option(path, layer=layer)
+        return read_folder(path, names, encoding, limit) if path.is_dir() else read_folder(path.parent, names, encoding, limit, path.name)
     if not name.endswith(('.h5ad', '.h5', '.hdf5', '.loom')): raise FormatError(f'cells are not read from a file named {path.suffix or path.name!r}', str(path), fix='.h5ad, .h5, .loom, .zarr, .tsv, .csv (.gz), or a folder with matrix.mtx')
     with open_hdf5(path, limit) as f:
         if 'obs' in f: return read_anndata(f, layer, names)
-        return read_loom(f, names) if 'row_attrs' in f else read_10x_h5(f, names)
+        if 'row_attrs' in f: return read_loom(f, layer, names)
+        no_option(path, layer=layer)
+        return read_10x_h5(f, names)
 
-# %% ../nbs/00d_files.ipynb #27c7f322
+def no_option(what, **options):
+    "An option that this kind of file does not have must not be passed over in silence"
+    said = [k for k, v in options.items() if v is not None]
+    if said: raise FormatError(f'{said[0]}= means nothing for {what if isinstance(what, str) else what.name}', f'{said[0]}={options[said[0]]!r}', 'it would be ignored', f'leave {said[0]}= out')
+
+# %% ../nbs/00d_files.ipynb #2c526ee0
 @delegates(check, keep=True)
 def read(
     path,               # a file or folder of cells, or an AnnData, which goes straight to the door
@@ -435,29 +605,52 @@ def read(
     **kwargs,
 ):                      # AnnData of raw counts, checked
     "Read cells from any format; what comes back has passed the door"
-    if isinstance(path, AnnData): return check(path, labels, layer, **kwargs)
-    if sha256: verify(path, sha256)
-    label = labels if isinstance(labels, str) else 'cell_type'
+    refuse_options(names, sep, decimal, encoding)
+    if isinstance(path, AnnData):
+        no_option('an AnnData', sha256=sha256, transpose=transpose or None, sep=sep, names=None if names == 'symbol' else names)
+        return check(path, labels, layer, **kwargs)
+    if not isinstance(path, (str, os.PathLike)): raise FormatError(f'a path was expected, not {type(path).__name__}', repr(path)[:80], fix='read("cells.h5ad")')
+    path = Path(path)
     try:
-        adata = genes_only(read_any(path, layer, names=names, label=label, transpose=transpose, sep=sep, decimal=decimal, encoding=encoding, limit=limit))
-        return check(adata, labels, copy=False, **kwargs)
+        refuse_kind(path)
+        if sha256: verify(path, sha256)
+        adata = read_any(path, layer, names=names, label=labels if isinstance(labels, str) else None, transpose=transpose, sep=sep, decimal=decimal, encoding=encoding, limit=limit)
+        return check(named_cells(genes_only(adata)), labels, copy=False, **kwargs)
     except ScgmError as e: raise (e if str(path) in e.where else e.at(path)) from None
+    except OSError as e: raise FormatError(f'the file cannot be opened: {e.strerror or e}', str(path), fix='look at the path and at who may read it') from e
 
-# %% ../nbs/00d_files.ipynb #49bbba04
+# %% ../nbs/00d_files.ipynb #50a77335
+def refuse_options(names, sep, decimal, encoding):
+    "Raise for an option that cannot be meant"
+    if names not in ('symbol', 'ensembl'): raise ScgmError(f'names={names!r} is not known', fix='names="symbol" or names="ensembl"')
+    if sep is not None and (not isinstance(sep, str) or len(sep) != 1): raise ScgmError(f'sep={sep!r} is not one letter', fix='sep="\\t"')
+    if decimal not in ('.', ','): raise ScgmError(f'decimal={decimal!r} is not known', fix='decimal="." or decimal=","')
+    try: codecs.lookup(encoding)
+    except (LookupError, TypeError, ValueError): raise ScgmError(f'encoding={encoding!r} is not known', fix='encoding="utf-8" or encoding="latin-1"') from None
+
 def verify(path, sha256):
     "Raise unless the file has this SHA-256"
+    if path.is_dir(): raise FormatError('a checksum is of one file, and this is a folder', str(path), fix='leave sha256= out')
     with open(path, 'rb') as f: found = hashlib.file_digest(f, 'sha256').hexdigest()
     if found != sha256.lower(): raise FormatError('the checksum does not fit', f'{path}: {found}, expected {sha256}', 'the file was altered, or is another one', 'fetch it again')
 
+# %% ../nbs/00d_files.ipynb #d2ac770f
+def named_cells(adata):
+    "Raise for a cell without a name"
+    blank = [i for i, c in enumerate(adata.obs_names, 1) if not c.strip()]
+    if blank: raise FormatError(f'{many(len(blank), "cell")} with no name', f'cells number {some(blank)}', 'labels and results are joined by name', 'name them, in the file')
+    return adata
+
 def genes_only(adata):
-    "The genes among the features of a 10x run, where there are others (antibodies, peaks)"
+    "The genes among the features of a 10x run, where there are others (antibodies, peaks); what is not named is a gene"
     if 'feature_types' not in adata.var: return adata
-    gene = (adata.var['feature_types'] == 'Gene Expression').to_numpy()
-    if gene.all() or not gene.any(): return adata
-    warnings.warn(f'{(~gene).sum():,} features that are not genes are left out: {some(adata.var["feature_types"][~gene].unique())}', DataWarning, stacklevel=4)
+    kind = adata.var['feature_types'].astype(object).where(adata.var['feature_types'].notna(), '').astype(str).str.strip()
+    gene = kind.isin(['Gene Expression', '']).to_numpy()
+    if gene.all() or not (kind == 'Gene Expression').any(): return adata
+    warnings.warn(f'{(~gene).sum():,} features that are not genes are left out: {some(kind[~gene].unique())}', DataWarning, stacklevel=4)
     return adata[:, gene].copy()
 
-# %% ../nbs/00d_files.ipynb #888e5f7c
+# %% ../nbs/00d_files.ipynb #ddf00f75
 def write(
     adata,            # cells with raw counts
     path,             # .h5ad, .tsv/.csv (.gz) for the table scTAPE reads, or a folder
@@ -471,9 +664,16 @@ def write(
     format = format or ('h5ad' if name.endswith('.h5ad') else 'table' if re.search(r'\.(tsv|csv)(\.gz)?$', name) else '10x' if not Path(path).suffix else None)
     if format not in ('h5ad', '10x', 'bulk2sc', 'table'): raise FormatError(f'nothing is written to a file named {Path(path).suffix!r}', str(path), fix='.h5ad, .tsv.gz, .csv.gz, a folder, or format=')
     if format == 'bulk2sc' and not labels: raise LabelError('the bulk2sc folder needs clusters', fix='labels="cell_type"')
-    adata = check(adata, labels)
+    adata = check(adata, labels, mixed_ids=True, allow_rare=True)     # what was accepted once is not refused here
+    if format != 'h5ad': warn_losses(adata, labels if format == '10x' else None)
     with in_place_of(path, overwrite) as new:
         if format == 'h5ad': write_h5ad(adata, new)
         elif format == 'table': write_table(adata, new, labels)
         else: write_folder(adata, new, clusters=labels if format == 'bulk2sc' else None)
     return Path(path)
+
+# %% ../nbs/00d_files.ipynb #6ca4de9c
+def warn_losses(adata, labels):
+    "Say what a format of text leaves out"
+    lost = ([f'obs[{labels!r}]'] if labels else []) + [k for k in ('layers', 'obsm', 'varm', 'obsp', 'varp') if len(getattr(adata, k))]
+    if lost: warnings.warn(f'this format cannot hold {", ".join(lost)}: left out (h5ad holds all)', DataWarning, stacklevel=3)
