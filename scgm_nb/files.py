@@ -290,13 +290,14 @@ def matched(labels, cells, path):
     if any(list(labels.index) == [str(i) for i in range(k, len(cells) + k)] for k in (0, 1)): return labels.to_numpy()
     raise LabelError('the cells of the matrix are not in the table of clusters, each once', f'{path}: {some([c for c in cells if c not in labels.index] or labels.index[labels.index.duplicated()])}', 'labels would go to the wrong cells', 'name the same cells in both')
 
-# %% ../nbs/00d_files.ipynb #ec675b5c
+# %% ../nbs/00d_files.ipynb #df2d7aaf
 @contextmanager
 def in_place_of(path, overwrite=False):
     "A path beside `path` to write to; takes its place when all went well, is removed when not"
     if os.path.lexists(path) and not overwrite: raise FileExistsError(f'{path} exists; overwrite=True replaces it')
     path = Path(os.path.realpath(path))      # a link stays, what it leads to is replaced
-    mark = f'.{path.name}.{secrets.token_hex(4)}'
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mark = f'.{path.name[:80]}.{secrets.token_hex(4)}'
     new, old = path.with_name(f'{mark}.new{"".join(path.suffixes[-2:])}'), path.with_name(f'{mark}.old')
     try:
         yield new
@@ -317,11 +318,11 @@ def refuse_loss(old, new):
     foreign = [p.relative_to(old) for p in sorted(old.rglob('*')) if old.is_dir() and not (new/p.relative_to(old)).exists() and not ours.fullmatch(str(p.relative_to(old)))]
     if foreign: raise FormatError(f'{many(len(foreign), "file")} in this folder would be lost', f'{old}: {some(foreign)}', fix='choose another folder, or move them away')
 
-# %% ../nbs/00d_files.ipynb #3716f0d8
+# %% ../nbs/00d_files.ipynb #7536fa84
 def write_folder(adata, folder, clusters=None):
     "A 10x folder (version 3), or with the name of a column of `clusters` a folder of the original bulk2sc"
     from scipy.io import mmwrite
-    folder.mkdir(parents=True)
+    folder.mkdir()
     gz, genes = '' if clusters else '.gz', 'genes' if clusters else 'features'
     given = adata.var['gene_ids'] if 'gene_ids' in adata.var else adata.var_names
     ids = [str(i) if pd.notna(i) and str(i).strip() else g for i, g in zip(given, adata.var_names)]
@@ -442,7 +443,7 @@ def judge_arrays(arrays, path, stored, limit=None):
         total += need; once += need*(place.strip('/').split('/')[0] not in ('layers', 'raw', 'varm', 'obsp', 'varp'))
     judge(once, stored, limit, f'{path}, all arrays together'); judge(total, stored, np.inf, f'{path}, all arrays together')
 
-# %% ../nbs/00d_files.ipynb #0e90a857
+# %% ../nbs/00d_files.ipynb #a8b563f1
 def read_anndata(f, layer=None, names='symbol'):
     "AnnData from an open h5ad or zarr group: the matrix that `layer` names, obs, var, obsm, uns"
     have = [*f.get('layers', ()), *(['raw'] if 'raw' in f else [])]
@@ -452,7 +453,7 @@ def read_anndata(f, layer=None, names='symbol'):
     sparse_frame(f[at])
     adata = AnnData(read_elem(f[at]), obs=read_elem(f['obs']), var=read_elem(f[var]), obsm=read_elem(f['obsm']) if 'obsm' in f else None, uns=read_elem(f['uns']) if 'uns' in f else None)
     if 'gene_ids' not in adata.var: need_ids(adata.var, names)
-    elif names == 'ensembl': adata.var = adata.var.rename_axis(None).assign(symbol=adata.var_names).set_index(pd.Index(adata.var['gene_ids'].astype(str), name=None)).drop(columns='gene_ids')
+    elif names == 'ensembl': adata.var = adata.var.rename_axis(None).assign(symbol=adata.var_names).set_index(adata.var['gene_ids'].astype(str).to_numpy()).drop(columns='gene_ids')
     return adata
 
 def no_layer(layer, have): return FormatError(f'there is no layer {layer!r}', f'layers: {some(have) if have else "none"}', fix=f'layer={have[0]!r}' if have else 'leave layer out')
@@ -466,24 +467,24 @@ def sparse_frame(x):
     if x['indptr'].shape != (long,) or x['data'].shape != x['indices'].shape:
         raise FormatError('the sparse matrix is damaged: its arrays do not fit its shape', f'shape {shape}, {x["indptr"].shape[0]:,} pointers, {x["data"].shape[0]:,} values, {x["indices"].shape[0]:,} indices', fix='write the file anew from its source')
 
-# %% ../nbs/00d_files.ipynb #42ad42b4
+# %% ../nbs/00d_files.ipynb #2584344e
 def write_h5ad(adata, path):
     "h5ad whose counts carry checksums"
     image, checksums = io.BytesIO(), dict(compression='gzip', compression_opts=1, shuffle=True, fletcher32=True)
     small = AnnData(obs=adata.obs, var=adata.var, **{k: dict(getattr(adata, k)) for k in ('obsm', 'varm', 'obsp', 'varp', 'uns')})
-    with storable(), h5py.File(image, 'w') as f:
+    with h5py.File(image, 'w') as f:
         write_elem(f, '/', small)
         for name, matrix in {'X': adata.X, **{f'layers/{k}': v for k, v in adata.layers.items()}}.items(): write_elem(f, name, matrix, dataset_kwargs=checksums)
     Path(path).write_bytes(image.getbuffer())
 
 @contextmanager
 def storable():
-    "Name what an h5ad cannot hold, such as a column of text and numbers"
+    "Name what a file cannot hold, such as a column of text and numbers"
     try: yield
+    except (ScgmError, OSError, MemoryError): raise
     except Exception as e:
-        note = re.search(r"key '(.*)' of .* to (.*)", ' '.join(getattr(e, '__notes__', [])))
-        if not note: raise
-        raise FormatError(f'an h5ad cannot hold this: {str(e)[:120]}', f'{note[2]}/{note[1]}'.strip('/'), 'a column or note has one type', 'make it text (.astype(str)), or leave it out') from None
+        note = re.search(r"key '(.*)' of .* to (.*)", ' '.join(getattr(e, '__notes__', []))) or ['', '', 'names or notes']
+        raise FormatError(f'this cannot be stored: {type(e).__name__} {str(e)[:120]}', f'{note[2]}/{note[1]}'.strip('/'), 'a column or note has one type, and names are text', 'make it text (.astype(str)), or leave it out') from e
 
 # %% ../nbs/00d_files.ipynb #b4424e09
 def text(a): return [t.decode() if isinstance(t, bytes) else str(t) for t in a[:]]
@@ -515,13 +516,15 @@ def read_loom(f, layer=None, names='symbol', block=4096):
     table = {k: text(obs[k]) if obs[k].dtype.kind in 'SO' else obs[k][:] for k in obs if obs[k].ndim == 1 and k not in ('CellID', 'obs_names')}
     return AnnData(sp.csr_matrix(sp.vstack(X)), obs=pd.DataFrame(table, index=cells), var=need_ids(pd.DataFrame(index=ids), names if not {'Accession', 'gene_ids'} & set(genes) else 'symbol'))
 
-# %% ../nbs/00d_files.ipynb #eaf40123
+# %% ../nbs/00d_files.ipynb #102f9454
 def inspect_zarr(folder, limit=None):
     "Refuse a zarr folder with pickled arrays, links to elsewhere, or arrays too large to be true"
     size = 0
     for root, dirs, files in os.walk(folder):
         for name in dirs + files:
             if (Path(root)/name).is_symlink(): raise unsafe(folder, Path(root, name).relative_to(folder), os.readlink(Path(root)/name))
+        odd = [name for name in files if not (Path(root)/name).is_file()]
+        if odd: raise FormatError('neither a file nor a folder', f'{root}: {some(odd)}', 'reading from it might never end', 'remove it')
         size += sum((Path(root)/name).stat().st_size for name in files)
     found = [m for n in ('.zarray', 'zarr.json', '.zmetadata') for m in Path(folder).rglob(n)]
     for meta in found: judge_arrays(described(meta, folder), folder, size, limit)
@@ -619,7 +622,7 @@ def read(
     except ScgmError as e: raise (e if str(path) in e.where else e.at(path)) from None
     except OSError as e: raise FormatError(f'the file cannot be opened: {e.strerror or e}', str(path), fix='look at the path and at who may read it') from e
 
-# %% ../nbs/00d_files.ipynb #50a77335
+# %% ../nbs/00d_files.ipynb #64de16df
 def refuse_options(names, sep, decimal, encoding):
     "Raise for an option that cannot be meant"
     if names not in ('symbol', 'ensembl'): raise ScgmError(f'names={names!r} is not known', fix='names="symbol" or names="ensembl"')
@@ -632,7 +635,7 @@ def verify(path, sha256):
     "Raise unless the file has this SHA-256"
     if path.is_dir(): raise FormatError('a checksum is of one file, and this is a folder', str(path), fix='leave sha256= out')
     with open(path, 'rb') as f: found = hashlib.file_digest(f, 'sha256').hexdigest()
-    if found != sha256.lower(): raise FormatError('the checksum does not fit', f'{path}: {found}, expected {sha256}', 'the file was altered, or is another one', 'fetch it again')
+    if found != str(sha256).lower(): raise FormatError('the checksum does not fit', f'{path}: {found}, expected {sha256}', 'the file was altered, or is another one', 'fetch it again')
 
 # %% ../nbs/00d_files.ipynb #d2ac770f
 def named_cells(adata):
@@ -650,7 +653,7 @@ def genes_only(adata):
     warnings.warn(f'{(~gene).sum():,} features that are not genes are left out: {some(kind[~gene].unique())}', DataWarning, stacklevel=4)
     return adata[:, gene].copy()
 
-# %% ../nbs/00d_files.ipynb #ddf00f75
+# %% ../nbs/00d_files.ipynb #924c6a14
 def write(
     adata,            # cells with raw counts
     path,             # .h5ad, .tsv/.csv (.gz) for the table scTAPE reads, or a folder
@@ -660,20 +663,23 @@ def write(
     overwrite=False,  # replace what is there
 ):                    # the path
     "Write cells; the file appears whole or not at all"
+    if not isinstance(path, (str, os.PathLike)): raise FormatError(f'a path was expected, not {type(path).__name__}', fix='write(adata, "cells.h5ad")')
     name = str(path).lower()
     format = format or ('h5ad' if name.endswith('.h5ad') else 'table' if re.search(r'\.(tsv|csv)(\.gz)?$', name) else '10x' if not Path(path).suffix else None)
     if format not in ('h5ad', '10x', 'bulk2sc', 'table'): raise FormatError(f'nothing is written to a file named {Path(path).suffix!r}', str(path), fix='.h5ad, .tsv.gz, .csv.gz, a folder, or format=')
     if format == 'bulk2sc' and not labels: raise LabelError('the bulk2sc folder needs clusters', fix='labels="cell_type"')
-    adata = check(adata, labels, mixed_ids=True, allow_rare=True)     # what was accepted once is not refused here
-    if format != 'h5ad': warn_losses(adata, labels if format == '10x' else None)
-    with in_place_of(path, overwrite) as new:
+    given, adata = adata, check(adata, labels, mixed_ids=True, allow_rare=True)     # what was accepted once is not refused here
+    warn_losses(given, adata, format, labels)
+    with storable(), in_place_of(path, overwrite) as new:
         if format == 'h5ad': write_h5ad(adata, new)
         elif format == 'table': write_table(adata, new, labels)
         else: write_folder(adata, new, clusters=labels if format == 'bulk2sc' else None)
     return Path(path)
 
-# %% ../nbs/00d_files.ipynb #6ca4de9c
-def warn_losses(adata, labels):
-    "Say what a format of text leaves out"
-    lost = ([f'obs[{labels!r}]'] if labels else []) + [k for k in ('layers', 'obsm', 'varm', 'obsp', 'varp') if len(getattr(adata, k))]
-    if lost: warnings.warn(f'this format cannot hold {", ".join(lost)}: left out (h5ad holds all)', DataWarning, stacklevel=3)
+# %% ../nbs/00d_files.ipynb #660b8c60
+def warn_losses(given, adata, format, labels):
+    "Say what this format leaves out"
+    lost = [f'obs[{labels!r}]'] if labels and format == '10x' else []
+    lost += [k for k in ('layers', 'obsm', 'varm', 'obsp', 'varp') if len(getattr(given, k)) and (format != 'h5ad' or not len(getattr(adata, k)))]
+    lost += ['raw'] if given.raw is not None else []
+    if lost: warnings.warn(f'{", ".join(lost)} left out of the file{"" if format == "h5ad" else "; h5ad holds more"}', DataWarning, stacklevel=3)
