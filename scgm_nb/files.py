@@ -653,7 +653,7 @@ def genes_only(adata):
     warnings.warn(f'{(~gene).sum():,} features that are not genes are left out: {some(kind[~gene].unique())}', DataWarning, stacklevel=4)
     return adata[:, gene].copy()
 
-# %% ../nbs/00d_files.ipynb #924c6a14
+# %% ../nbs/00d_files.ipynb #f161a5c5
 def write(
     adata,            # cells with raw counts
     path,             # .h5ad, .tsv/.csv (.gz) for the table scTAPE reads, or a folder
@@ -669,6 +669,7 @@ def write(
     if format not in ('h5ad', '10x', 'bulk2sc', 'table'): raise FormatError(f'nothing is written to a file named {Path(path).suffix!r}', str(path), fix='.h5ad, .tsv.gz, .csv.gz, a folder, or format=')
     if format == 'bulk2sc' and not labels: raise LabelError('the bulk2sc folder needs clusters', fix='labels="cell_type"')
     given, adata = adata, check(adata, labels, mixed_ids=True, allow_rare=True)     # what was accepted once is not refused here
+    if format == 'h5ad': carry_parts(given, adata)
     warn_losses(given, adata, format, labels)
     with storable(), in_place_of(path, overwrite) as new:
         if format == 'h5ad': write_h5ad(adata, new)
@@ -676,7 +677,11 @@ def write(
         else: write_folder(adata, new, clusters=labels if format == 'bulk2sc' else None)
     return Path(path)
 
-# %% ../nbs/00d_files.ipynb #660b8c60
+# %% ../nbs/00d_files.ipynb #75f0d9f2
+def carry_parts(given, adata):
+    "What the door does not look at, and an h5ad can hold"
+    for part in ('layers', 'varm', 'obsp', 'varp'): getattr(adata, part).update(getattr(given, part))
+
 def warn_losses(given, adata, format, labels):
     "Say what this format leaves out"
     lost = [f'obs[{labels!r}]'] if labels and format == '10x' else []
