@@ -96,7 +96,7 @@ def show_zeros(real, fake):
     axs[0].legend(fontsize=7); fig.tight_layout()
     return fig
 
-# %% ../nbs/00g_pictures.ipynb #fac0edef
+# %% ../nbs/00g_pictures.ipynb #282465b7
 def show_correlations(real, fake, *, labels=None, top=50):
     "Heat maps of gene-gene correlations, real and generated, genes in the same order"
     r, f = pair_cells(real, fake, labels)
@@ -105,7 +105,8 @@ def show_correlations(real, fake, *, labels=None, top=50):
     ρ = [np.nan_to_num(np.corrcoef(rankdata(within(c.at(space).e[:, k], c.y), axis=0).T)) for c in (r, f)]
     k = leaf_order(ρ[0])
     fig, axs = plt.subplots(1, 2, figsize=(5.6, 2.6))
-    for ax, m, name in zip(axs, ρ, ('real', 'generated')): im = ax.imshow(m[np.ix_(k, k)], cmap='RdBu_r', vmin=-.6, vmax=.6); ax.set(title=name, xlabel='gene', ylabel='gene')
+    for ax, m, name in zip(axs, ρ, ('real', 'generated')): im = ax.imshow(m[np.ix_(k, k)], cmap='RdBu_r', vmin=-.6, vmax=.6); ax.set(title=name, xlabel='gene')
+    axs[0].set_ylabel('gene')
     fig.colorbar(im, ax=axs, shrink=.7)
     return fig
 
