@@ -210,7 +210,7 @@ def plot(self:Report, ax=None):
     ax.set_yticklabels(t.metric, fontsize=6.5)
     return ax
 
-# %% ../nbs/00b_quality.ipynb #d43e56eb
+# %% ../nbs/00b_quality.ipynb #bb5498a2
 def heard(adata, labels, layer):
     "`check`, with its warnings as text"
     with warnings.catch_warnings(record=True) as said:
@@ -221,7 +221,9 @@ def heard(adata, labels, layer):
 def enter(adata, labels, layer, *, generated=False):
     "Cells behind the door, and what was remarkable about them"
     if not generated: return heard(adata, labels, layer)
-    X, said = sp.csr_matrix(find_counts(adata, layer)[0] if isinstance(adata, AnnData) else check(adata)), []
+    if not isinstance(adata, AnnData): return heard(adata, labels, layer)      # which says what was expected
+    layer = layer if layer in adata.layers else None                           # generated cells often have X alone
+    X, said = sp.csr_matrix(adata.X if layer is None else adata.layers[layer]), []
     full = total(X) != 0
     if not full.all():
         said.append(f'{(~full).sum():,} of {len(full):,} generated cells have no count at all; they were left out')
