@@ -1,7 +1,7 @@
 """How long `evaluate` takes and how much memory it needs, on simulated sparse counts; and its floors on real cells.
 
     python benchmarks/quality.py                     10,000 against 10,000 cells of 20,000 genes (asked: 5 minutes, 4 GB, 2 cores)
-    python benchmarks/quality.py --small             1,000 against 1,000 cells of 2,000 genes, under a minute
+    python benchmarks/quality.py --small             600 against 600 cells of 1,000 genes, under a minute
     python benchmarks/quality.py --real              floors and a gene-by-gene generator on PBMC3k, paul15, Tian (SCGM_DATA)
 """
 import os, resource, time
@@ -12,7 +12,7 @@ from anndata import AnnData, read_h5ad
 from scgm_nb.data import split
 from scgm_nb.quality import evaluate
 
-def counts(n, genes, seed, types=12, chunk=500):
+def counts(n, genes, seed, types=8, chunk=500):
     "Sparse negative-binomial counts of `types` types on 8 programmes, about 2,000 genes per cell at full size"
     world, rng, out, labels = np.random.default_rng(0), np.random.default_rng([seed, 1]), [], []
     base, programmes = world.normal(-1, 2, genes), world.normal(size=(8, genes))*(world.random((8, genes)) < .1)
@@ -70,4 +70,4 @@ if __name__ == '__main__':
     args.add_argument('--small', action='store_true'); args.add_argument('--real', action='store_true')
     args = args.parse_args()
     if args.real: real()
-    else: speed(*(1000, 2000, 1000) if args.small else (10_000, 20_000, 10_000))
+    else: speed(*(600, 1000, 600) if args.small else (10_000, 20_000, 10_000))
