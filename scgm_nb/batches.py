@@ -143,29 +143,29 @@ def hold_out(self: CellSource, share=.1, *, seed=0):
     aside = group.cumcount() < share*group.transform('size')
     return self.only(cells[~aside]), self.only(cells[aside])
 
-# %% ../nbs/00ba_batches.ipynb #07088775
+# %% ../nbs/00ba_batches.ipynb #f632eb96
 γ = -7046029254386353131                              # 2^64 divided by the golden ratio, as a signed number
-def shifted(h, n): return (h >> n) & ((1 << 64 - n) - 1)
+def shifted(h, n): return (h >> n).bitwise_and_((1 << 64 - n) - 1)
 
 def mix(h):
     "Every bit of `h` reaches every bit of the result"
-    h = (h ^ shifted(h, 30))*-4658895280553007687
-    h = (h ^ shifted(h, 27))*-7723592293110705685
-    return h ^ shifted(h, 31)
+    h = shifted(h, 30).bitwise_xor_(h).mul_(-4658895280553007687)
+    h = shifted(h, 27).bitwise_xor_(h).mul_(-7723592293110705685)
+    return shifted(h, 31).bitwise_xor_(h)
 
-# %% ../nbs/00ba_batches.ipynb #969fddff
+# %% ../nbs/00ba_batches.ipynb #68c49455
 def cell_uniform(key, cells, n):
     "Uniform noise, `n` numbers a cell, a function of `key` (a tuple of whole numbers) and the number of the cell"
     start = int(np.random.SeedSequence(key).generate_state(1, np.uint64).astype(np.int64)[0])
     h = mix(mix(start + cells*γ)[:, None] + torch.arange(1, n + 1, device=cells.device)*γ)
-    return (shifted(h, 12).double() + .5)*2.**-52
+    return shifted(h, 12).double().add_(.5).mul_(2.**-52)
 
-def cell_normal(key, cells, n): return torch.special.ndtri(cell_uniform(key, cells, n))
+def cell_normal(key, cells, n): return cell_uniform(key, cells, n).mul_(2).sub_(1).erfinv_().mul_(2**.5)
 
-# %% ../nbs/00ba_batches.ipynb #a4df2831
+# %% ../nbs/00ba_batches.ipynb #e8620bcc
 class Moment:
     "One batch's place in training: its cells, how much is `done`, and the noise that belongs there"
-    def __init__(self, key, cells, *, done=1., dtype=torch.float32): store_attr(); self.drawn = 0
+    def __init__(self, key, cells, *, done=1., dtype=torch.float32): self.key, self.cells, self.done, self.dtype, self.drawn = key, cells, done, dtype, 0
 
     def noise(self, draw, n):
         self.drawn += 1

@@ -78,7 +78,7 @@ def place():
     "Which process this is, of how many"
     return (dist.get_rank(), dist.get_world_size()) if dist.is_available() and dist.is_initialized() else (0, 1)
 
-# %% ../nbs/00c_learner.ipynb #75501442
+# %% ../nbs/00c_learner.ipynb #eb05309e
 class LossOf(nn.Module):
     "A module whose call is the loss of `model`, always with a dictionary of parts"
     def __init__(self, model): super().__init__(); self.model = model
@@ -91,8 +91,8 @@ def build(self: Learner):
     "Model, optimiser, and average"
     self.model.to(self.device).train()
     self.weights = [p for p in self.model.parameters() if p.requires_grad]
-    self.opt = torch.optim.AdamW(self.model.groups() if hasattr(self.model, 'groups') else self.weights, self.lr, weight_decay=self.decay)
-    self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(self.ema))
+    self.opt = torch.optim.AdamW(self.model.groups() if hasattr(self.model, 'groups') else self.weights, self.lr, weight_decay=self.decay, fused=self.device.type in ('cpu', 'cuda'))
+    self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(self.ema**4))
     self.average.module.eval()
     self.net = LossOf(self.model)
     if self.world > 1: self.net = DistributedDataParallel(self.net, [self.device] if self.device.type == 'cuda' else None)
@@ -129,7 +129,7 @@ def fetch(self: Learner, source, epoch, step, stream):
     moment.weight = len(cells)*self.world/len(source.cells(epoch, step)) if part else 1.
     return to_dense(X, self.device, dtype), torch.as_tensor(y, device=self.device), moment
 
-# %% ../nbs/00c_learner.ipynb #98d362c0
+# %% ../nbs/00c_learner.ipynb #1f672b06
 @patch
 def one_step(self: Learner):
     "One update; returns the loss"
@@ -139,16 +139,24 @@ def one_step(self: Learner):
     with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16): loss, parts = self.net(x, y, moment)
     self.opt.zero_grad()
     (loss*moment.weight).backward()
-    limit = self.clip*self.norm if self.norm else np.inf
-    norm = nn.utils.clip_grad_norm_(self.weights, limit)
+    slopes = [p.grad for p in self.weights if p.grad is not None]
+    norm = nn.utils.get_total_norm(slopes)
     loss, norm, *rest = torch.stack([v.detach().double() for v in (loss, norm, *parts.values())]).tolist()
     if not np.isfinite(loss + norm): self.refuse(loss, x, y, moment)
+    self.shorten(norm)
     self.opt.step()
-    self.average.update_parameters(self.model)
-    self.norm = .98*self.norm + .02*min(norm, limit) if self.norm else norm
+    if self.step % 4 == 0: self.average.update_parameters(self.model)
     self.step += 1
     self.tally(dict(zip(['loss', *parts, 'norm'], [loss, *rest, norm])), len(x))
     return loss
+
+# %% ../nbs/00c_learner.ipynb #fcf67ec7
+@patch
+def shorten(self: Learner, norm):
+    "Cut a gradient that is `clip` times longer than usual; remember what is usual"
+    limit = self.clip*self.norm if self.norm else np.inf
+    if norm > limit: nn.utils.clip_grads_with_norm_(self.weights, limit, torch.tensor(norm, device=self.device))
+    self.norm = .98*self.norm + .02*min(norm, limit) if self.norm else norm
 
 # %% ../nbs/00c_learner.ipynb #20adadc0
 @patch
@@ -176,7 +184,7 @@ def total(self: Learner, values):
     if self.world > 1: dist.all_reduce(values)
     return values.tolist()
 
-# %% ../nbs/00c_learner.ipynb #568bba81
+# %% ../nbs/00c_learner.ipynb #8bcd76b2
 @patch
 def fit(self: Learner,
     until=None,  # update at which to pause; None goes to the end
@@ -186,7 +194,7 @@ def fit(self: Learner,
     bar = tqdm(total=self.steps, initial=self.step, disable=not self.progress or self.rank > 0)
     with bar, forked(self.device):
         while self.step < until and not self.stopped:
-            bar.set_postfix(loss=f'{self.one_step():.4g}', refresh=False)
+            bar.set_postfix_str(f'loss {self.one_step():.4g}', refresh=False)
             bar.update()
             if self.step % self.every == 0 or self.step == self.steps: self.look()
     return self.result()
@@ -292,14 +300,15 @@ def find_lr(self: Learner, *,
     table.attrs['lr'] = float(table.rate[table.smooth.iloc[10:].idxmin()]/10)
     return table
 
-# %% ../nbs/00c_learner.ipynb #37a65837
+# %% ../nbs/00c_learner.ipynb #782346da
 def plot_lr(table, ax=None):
     "The losses of `find_lr`, and what it suggests"
     import matplotlib.pyplot as plt
     ax = ax or plt.subplots(figsize=(4.5, 2.6))[1]
+    first, low = table.loss.iloc[0], table.loss.min()
     ax.plot(table.rate, table.loss, alpha=.3); ax.plot(table.rate, table.smooth, color='C0')
     ax.axvline(table.attrs['lr'], ls=':', color='k', label=f"suggested: {table.attrs['lr']:.1e}")
-    ax.set(xscale='log', xlabel='learning rate', ylabel='loss', ylim=(table.loss.min() - .05*np.ptp(s := table.smooth[:-5]), s.max() + .3*np.ptp(s))); ax.legend()
+    ax.set(xscale='log', xlabel='learning rate', ylabel='loss', ylim=(low - .1*(first - low), first + .5*(first - low))); ax.legend()
     return ax
 
 # %% ../nbs/00c_learner.ipynb #594388b7
