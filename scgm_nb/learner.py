@@ -315,7 +315,7 @@ def plot_lr(table, ax=None):
 numbers = 'step norm factor stopped best_step since_best best_loss drops_left table'.split()
 fixed = 'steps lr warm decay clip ema every patience gain drops seed bf16'.split()
 
-# %% ../nbs/00c_learner.ipynb #461533be
+# %% ../nbs/00c_learner.ipynb #52f9f5db
 @patch
 def setting(self: Learner):
     "What must be the same for a run to go on"
@@ -327,7 +327,7 @@ def save(self: Learner):
     "A checkpoint beside the others; then LATEST points to it, and those that nothing needs are removed"
     new = self.folder/f'step-{self.step:08d}'
     if self.rank == 0:
-        self.sweep()
+        shutil.rmtree(new, ignore_errors=True)           # a kill may have left one that LATEST never pointed to
         with beside(new) as f:
             write_json(f/'state.json', dict({k: getattr(self, k) for k in numbers}, setting=self.setting()))
             for name, tensors in self.memory().items(): save_tensors(f/f'{name}.safetensors', tensors)
