@@ -9,10 +9,11 @@ __all__ = ['runs_code', 'troubles', 'kinds', 'schema', 'migrations', 'sections',
            'read_json', 'describe', 'save_model', 'refuse_existing', 'write_card', 'migrate', 'Saved', 'load_model',
            'build_part', 'check_config', 'check_names']
 
-# %% ../nbs/00bb_folder.ipynb #a2a47c7d
+# %% ../nbs/00bb_folder.ipynb #bba65278
 import errno, hashlib, json, os, platform, re, shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape
 from importlib.metadata import version
 from pathlib import Path
 from secrets import token_hex
@@ -74,13 +75,13 @@ def beside(path):
             to_disk(path.parent)
         finally: shutil.rmtree(new, ignore_errors=True)
 
-# %% ../nbs/00bb_folder.ipynb #225e1f5f
+# %% ../nbs/00bb_folder.ipynb #e984e7f5
 def spare(path, kind): return path.with_name(f'.{path.name}.{kind}')
 
 def settle(path):
     "Finish, or undo, what a kill interrupted"
     if not path.exists() and spare(path, 'old').exists(): spare(path, 'old').rename(path)
-    for p in [spare(path, 'old'), spare(path, 'new'), *path.parent.glob(f'.{path.name}-????????.tmp')]: shutil.rmtree(p, ignore_errors=True)
+    for p in [spare(path, 'old'), spare(path, 'new'), *path.parent.glob(f".{escape(spare(path, 'new').name)}-????????.tmp")]: shutil.rmtree(p, ignore_errors=True)
 
 @contextmanager
 def replacing(path):
