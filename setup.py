@@ -14,4 +14,4 @@ setup(name=cfg['lib_name'], version=cfg['version'], description=cfg['description
       long_description=(here/'README.md').read_text(encoding='utf-8'), long_description_content_type='text/markdown',
       packages=find_packages(include=[cfg['lib_name'], cfg['lib_name'] + '.*']), include_package_data=True,
       python_requires='>=' + cfg['min_python'], install_requires=cfg['requirements'].split(), extras_require=extras,
-      entry_points={'console_scripts': cfg['console_scripts'].split()})
+      entry_points={'console_scripts': cfg['console_scripts'].split(), 'nbdev': [f"{cfg['lib_name']}={cfg['lib_name']}._modidx:d"]})

@@ -9,6 +9,11 @@ __version__ = '0.1.0'
 _public = dict(
     data='ScgmError FormatError CountsError GeneError LabelError BulkError LimitError UnsafeFileError ModelFileError '
          'MismatchError NumericError DataWarning check align split normalise recover_counts',
+    files='read write',
+    qc='qc',
+    datasets='datasets fetch',
+    simulate='demo_cells simulate',
+    demo='demo',
 )
 _home = {name: module for module, names in _public.items() for name in names.split()}
 __all__ = sorted(_home)
