@@ -5,12 +5,13 @@
 # %% auto #0
 __all__ = ['ScgmError', 'FormatError', 'CountsError', 'GeneError', 'LabelError', 'BulkError', 'LimitError', 'UnsafeFileError',
            'ModelFileError', 'MismatchError', 'NumericError', 'DataWarning', 'some', 'many', 'check_values',
-           'recover_counts', 'check_matrix', 'id_kinds', 'species_of', 'restore_dates', 'check_genes', 'merge_genes',
+           'check_matrix', 'recover_counts', 'id_kinds', 'species_of', 'restore_dates', 'check_genes', 'merge_genes',
            'unknown_label', 'check_labels', 'check', 'align', 'map_genes', 'normalise', 'split', 'attempt']
 
-# %% ../nbs/00_data.ipynb #d04b9394
+# %% ../nbs/00_data.ipynb #d69444a1
 import re, warnings
 from collections import Counter
+from copy import deepcopy
 from difflib import get_close_matches
 import numpy as np, pandas as pd, scipy.sparse as sp
 from anndata import AnnData
@@ -78,8 +79,8 @@ def places(X, at, cells, genes, n=3):
     found = [f'{X.data[j]:g} in cell {str(cells[i])!r}, gene {str(genes[X.indices[j]])!r}' for i, j in zip(rows, at[:n])]
     return '; '.join(found) + (f' and {len(at) - n:,} more' if len(at) > n else '')
 
-# %% ../nbs/00_data.ipynb #75a42eb7
-def steady(x): return x.std() < .01*x.mean()
+# %% ../nbs/00_data.ipynb #5577c251
+def steady(x): return len(x) > 2 and x.std() < .01*x.mean()
 
 def costume(X, n=200):
     "What values that are not counts look like, judged by the sums of the first `n` cells"
@@ -108,62 +109,7 @@ def check_values(X, cells, genes):
         if len(at): raise error(f'{what} in {many(len(at), "place")}', places(X, at, cells, genes), why, fix)
     refuse_fractions(X, cells, genes)
 
-# %% ../nbs/00_data.ipynb #60ffd1d0
-def stored_decimals(x, most=5):
-    "How many decimals the values `x` were rounded to, or None where they were not"
-    exact = x.astype(np.float64)
-    for d in range(1, most + 1):
-        if len(x) and (abs(exact - np.round(exact, d)) <= np.spacing(x)).all(): return d
-
-def stored_dtype(x):
-    "The narrowest type that holds all of `x`: values computed in float32 and saved as float64 are no better than float32"
-    return next(d for d in (np.float16, np.float32, np.float64) if (x.astype(d) == x).all())
-
-# %% ../nbs/00_data.ipynb #7216e5a3
-def blur(x, dtype=None, decimals=None):
-    "Relative uncertainty of expm1(x), from the precision in which `x` was stored"
-    δ = .5*10.**-decimals if decimals is not None else 2*np.spacing(x.astype(dtype or x.dtype)).astype(np.float64)
-    x = x.astype(np.float64)
-    return δ*np.exp(x)/np.expm1(x)
-
-# %% ../nbs/00_data.ipynb #0575afac
-def whole_multiples(v, ε, units=4):
-    "Whole numbers k with v = s k for one s, or None where no such s is found within the relative uncertainty `ε` of `v`"
-    for d in range(1, units + 1):
-        s = v.min()/d
-        for _ in range(2):
-            k = np.rint(v/s)
-            s = v.sum()/k.sum()
-        allowed = k*(ε + ε.max()) + 1e-9
-        near = abs(v/s - k) <= np.minimum(allowed, .25)
-        if near.all(): return k if allowed.max() < .5 else None
-
-# %% ../nbs/00_data.ipynb #1a38ac3c
-def recover_row(x, dtype, decimals=None):
-    "Counts of one cell from its log-normalised non-zero values, or None"
-    if not len(x): return x
-    if not (x > 0).all() or x.max() > 20: return None
-    return whole_multiples(np.expm1(x.astype(np.float64)), blur(x, dtype, decimals))
-
-# %% ../nbs/00_data.ipynb #46a093ff
-def recover_counts(
-    adata,           # AnnData, or a matrix of cells x genes, holding log1p of scaled counts
-    *,
-    decimals=None,   # how many decimals were kept, where values were rounded; None finds out
-):                   # the same with raw counts in the place of the values
-    "Raw counts from log-normalised values; refuses when they are not exact"
-    if isinstance(adata, AnnData):
-        return AnnData(recover_counts(adata.X, decimals=decimals), obs=adata.obs.copy(), var=adata.var.copy())
-    X = sp.csr_matrix(adata, dtype=np.promote_types(adata.dtype, np.float32)).sorted_indices()    # scipy knows no float16
-    decimals = decimals or stored_decimals(X.data)
-    dtype = stored_dtype(X.data)
-    rows = [recover_row(X.data[i:j], dtype, decimals) for i, j in zip(X.indptr, X.indptr[1:])]
-    lost = [i for i, r in enumerate(rows) if r is None]
-    if lost: raise CountsError(f'no exact counts behind {len(lost):,} of {X.shape[0]:,} cells', f'rows {some(lost)}',
-        'their values are not whole multiples of one unit, or too coarse to tell', 'ask for the file of raw counts')
-    return sp.csr_matrix((np.concatenate(rows or [X.data]).astype(np.float32), X.indices.copy(), X.indptr.copy()), X.shape)
-
-# %% ../nbs/00_data.ipynb #1975e434
+# %% ../nbs/00_data.ipynb #54a74a78
 def check_matrix(X):
     "`X` as a CSR matrix whose indices are in range, sorted, and unique"
     if not (sp.issparse(X) or isinstance(X, np.ndarray)) or X.ndim != 2:
@@ -171,11 +117,13 @@ def check_matrix(X):
     if not np.issubdtype(X.dtype, np.number) or np.iscomplexobj(X): raise FormatError(f'the matrix holds {X.dtype}, not numbers', fix='adata.X = adata.X.astype("float32")')
     if X.dtype == np.float16: X = widen(X)
     if not sp.issparse(X): return sp.csr_matrix(X)
-    if X.format not in ('csr', 'csc'): X = X.tocsr()
+    if X.format not in ('csr', 'csc'):
+        if X.tocsr().nnz < X.nnz: raise twice()
+        X = X.tocsr()
     whole_indices(X)
-    return X.tocsr() if X.format == 'csc' else once_each(X)
+    return once_each(X) if X.format == 'csr' else sp.csr_matrix(once_each(X.T).T)
 
-# %% ../nbs/00_data.ipynb #e6fd5afb
+# %% ../nbs/00_data.ipynb #b14cb2d6
 def widen(X):
     "float16 as float32, refused where it has already altered counts"
     if not X.size or X.max() < 2048: return X.astype(np.float32)
@@ -195,13 +143,85 @@ def once_each(X):
     if X.has_canonical_format: return X
     X = X.sorted_indices()
     if X.has_canonical_format: return X
-    i = next(i for i in range(X.shape[0]) if len(set(r := X.indices[X.indptr[i]:X.indptr[i + 1]])) < len(r))
-    raise FormatError('a cell has two entries for one gene', f'row {i}', 'adding them and choosing one give different cells', 'X.sum_duplicates(), if they are meant to be added')
+    raise twice(next(i for i, r in enumerate(np.split(X.indices, X.indptr[1:-1])) if len(set(r)) < len(r)))
 
-# %% ../nbs/00_data.ipynb #519bab86
-ensembl = re.compile(r'^ENS([A-Z]{3})?G\d{11}(\.\d+)?$', re.M)
+def twice(i=None):
+    return FormatError('two entries stand in one place', f'row or column {i}' if i is not None else '', 'adding them and choosing one give different cells', 'X.sum_duplicates(), if they are meant to be added')
+
+# %% ../nbs/00_data.ipynb #f60fd344
+def whole_matrix(adata):
+    "The matrix of an AnnData in memory, wherever it was"
+    if adata.X is None: raise FormatError('there is no matrix in X', fix='layer="raw" or the name of a layer')
+    return check_matrix(adata.X[:] if adata.isbacked else adata.X)
+
+def kept_parts(adata, copy=True):
+    "What is known about cells beside the matrix, as copies that can be changed freely"
+    return dict(uns=deepcopy(dict(adata.uns)) if copy else dict(adata.uns), obsm={k: np.array(v) if type(v).__name__ == 'ArrayView' else v.copy() if copy else v for k, v in adata.obsm.items()})
+
+# %% ../nbs/00_data.ipynb #60ffd1d0
+def stored_decimals(x, most=5):
+    "How many decimals the values `x` were rounded to, or None where they were not"
+    exact = x.astype(np.float64)
+    for d in range(1, most + 1):
+        if len(x) and (abs(exact - np.round(exact, d)) <= np.spacing(x)).all(): return d
+
+def stored_dtype(x):
+    "The narrowest type that holds all of `x`: values computed in float32 and saved as float64 are no better than float32"
+    return next(d for d in (np.float16, np.float32, np.float64) if (x.astype(d) == x).all())
+
+# %% ../nbs/00_data.ipynb #7216e5a3
+def blur(x, dtype=None, decimals=None):
+    "Relative uncertainty of expm1(x), from the precision in which `x` was stored"
+    δ = .5*10.**-decimals if decimals is not None else 2*np.spacing(x.astype(dtype or x.dtype)).astype(np.float64)
+    x = x.astype(np.float64)
+    return δ*np.exp(x)/np.expm1(x)
+
+# %% ../nbs/00_data.ipynb #4e70aa7e
+def whole_multiples(v, ε, units=4):
+    "Whole numbers k with v = s k for one s, or None where no such s is found within the relative uncertainty `ε` of `v`"
+    for d in range(1, units + 1):
+        s = v.min()/d
+        for _ in range(2):
+            k = np.rint(v/s)
+            s = v.sum()/k.sum()
+        allowed = k*(ε + ε.max()) + 1e-9
+        near = abs(v/s - k) <= np.minimum(allowed, .25)
+        if near.all(): return k if allowed.max() < .5 and not by_chance(allowed, units) else None
+
+def by_chance(allowed, units):
+    "Could any numbers have fitted so well? A number is near a whole one by chance 2 `allowed`; one number is used up by the unit"
+    odds = np.log(np.minimum(2*allowed, 1))
+    return odds.sum() - odds.min() + np.log(units) > np.log(1e-4)
+
+# %% ../nbs/00_data.ipynb #7ae521b3
+def recover_rows(X, decimals=None):
+    "Counts of each cell of the CSR matrix `X` of log-normalised values, None where they cannot be told"
+    decimals, dtype = stored_decimals(X.data) if decimals is None else decimals, stored_dtype(X.data)
+    for x in np.split(X.data, X.indptr[1:-1]):
+        yield whole_multiples(np.expm1(x.astype(np.float64)), blur(x, dtype, decimals)) if len(x) else x
+
+# %% ../nbs/00_data.ipynb #b5ed1873
+def recover_counts(
+    adata,           # AnnData, or a matrix of cells x genes, holding log1p of scaled counts
+    *,
+    decimals=None,   # how many decimals were kept, where values were rounded; None finds out
+):                   # the same with raw counts in the place of the values
+    "Raw counts from log-normalised values; refuses what is not exact (a divisor common to all counts of a cell cannot be seen)"
+    if isinstance(adata, AnnData): return AnnData(recover_counts(whole_matrix(adata), decimals=decimals), obs=adata.obs.copy(), var=adata.var.copy())
+    X = check_matrix(adata).copy()
+    X.eliminate_zeros()
+    lo, hi, _ = scan(X.data)
+    if X.nnz and not (0 < lo and hi < 20): raise CountsError(f'these are not logarithms of scaled counts: they go from {lo:.3g} to {hi:.3g}', fix='give the log1p of scaled counts')
+    rows = list(recover_rows(X, decimals))
+    lost = [i for i, r in enumerate(rows) if r is None]
+    if lost: raise CountsError(f'no exact counts behind {len(lost):,} of {X.shape[0]:,} cells', f'rows {some(lost)}',
+        'their values are not whole multiples of one unit, or too few or too coarse to tell', 'ask for the file of raw counts')
+    return sp.csr_matrix((np.concatenate(rows or [X.data]).astype(np.float32), X.indices, X.indptr), X.shape)
+
+# %% ../nbs/00_data.ipynb #bf74bb14
+ensembl = re.compile(r'^ENS([A-Z]{3})?G\d{11}(\.\d+)?(?:_PAR_Y)?$', re.M)
 peaks   = re.compile(r'^\w+[:_-]\d+[-_]\d+$', re.M)
-dates   = re.compile(r'^(?:(\d{1,2})-(Mar|Sept?|Dec)|(Mar|Sept?|Dec)-(\d{1,2}))$', re.M | re.I)
+dates   = re.compile(r'^(?:(\d{1,2})-(Mar|Sept?|Dec|MAR|SEPT?|DEC)|(Mar|Sept?|Dec|MAR|SEPT?|DEC)-(\d{1,2}))$', re.M)    # not sep-1: a gene of a worm
 
 # %% ../nbs/00_data.ipynb #df08c99a
 def id_kinds(names):
@@ -241,7 +261,7 @@ def look_like_genes(names):
     names = [str(s) for s in names]
     return len(everywhere & {s.upper() for s in names}) >= 3 or sum(bool(ensembl.match(s)) for s in names[:1000]) > .5*min(len(names), 1000) > 0
 
-# %% ../nbs/00_data.ipynb #87e69fdd
+# %% ../nbs/00_data.ipynb #38b0718c
 def check_genes(
     names,               # names of the genes
     *,
@@ -253,13 +273,15 @@ def check_genes(
     names = pd.Index(names)
     blank = [i for i, s in enumerate(names) if not (isinstance(s, str) and s.strip() and s != 'nan')]
     if blank: raise GeneError(f'{many(len(blank), "gene")} with no name', f'columns {some(blank)}', 'genes are matched by name', 'adata = adata[:, adata.var_names.str.strip() != ""]')
+    padded = [s for s in names if s != s.strip()]
+    if padded: raise GeneError(f'{many(len(padded), "gene")} with blanks at an end', some(padded), 'the same name elsewhere would not be found', 'adata.var_names = adata.var_names.str.strip()')
     refuse_dates(names)
     refuse_mixture(names, strip_version, mixed_ids)
     found = species_of(names) if species else None
-    if found and found != species: raise GeneError(f'these are {found} genes, not {species}', f'gene names: {some(names)}; {shares(names)}',
+    if found and found != species.lower(): raise GeneError(f'these are {found} genes, not {species}', f'gene names: {some(names)}; {shares(names)}',
         'names of two species hardly meet: a model would see almost nothing', f'species="{found}", or map the genes to {species} first (map_genes)')
 
-# %% ../nbs/00_data.ipynb #58f70d4e
+# %% ../nbs/00_data.ipynb #c5da54a7
 def shares(names): return ', '.join(f'{100*v:.0f}% {k}' for k, v in id_kinds(names).items())
 
 def refuse_dates(names):
@@ -271,23 +293,25 @@ def refuse_mixture(names, strip_version, mixed_ids):
     versions = [m[0] for m in ensembl.finditer('\n'.join(names)) if m[2]]
     if versions and not strip_version: raise GeneError(f'{many(len(versions), "Ensembl id")} with a version', some(versions),
         'the same gene has another version in the next file, and would not be found', 'strip_version=True')
+    if not len(names): return
     kinds = id_kinds(names)
     species = kinds[kinds.index.str.endswith('ensembl') & (kinds > .05)]
     if (kinds > .2).sum() < 2 and len(species) < 2 or mixed_ids: return
     raise GeneError('the names of the genes are of several kinds', shares(names),
         'the same gene may stand here twice, and half of them will not be found in a model', 'map them to one kind (map_genes), or mixed_ids=True')
 
-# %% ../nbs/00_data.ipynb #050af654
+# %% ../nbs/00_data.ipynb #4aceeda9
 def merge_genes(adata, names):
     "Rename the genes to `names` (None drops one), adding up those that come to share a name"
     names = pd.Series(names, index=range(adata.n_vars), dtype=object)
     code, new = pd.factorize(names)
     kept = np.flatnonzero(code >= 0)
-    M = sp.csr_matrix((np.ones(len(kept), np.float32), (kept, code[kept])), (adata.n_vars, len(new)))
+    M = sp.csr_matrix((np.ones(len(kept)), (kept, code[kept])), (adata.n_vars, len(new)))
+    X = sp.csr_matrix(whole_matrix(adata) @ M)
+    check_values(X, adata.obs_names, new)
+    X.sort_indices()
     first = pd.Series(kept).groupby(code[kept]).first()
-    out = AnnData(sp.csr_matrix(adata.X @ M), obs=adata.obs.copy(), var=adata.var.iloc[first].set_axis(new), uns=dict(adata.uns), obsm=dict(adata.obsm))
-    out.X.sort_indices()
-    return out
+    return AnnData(X.astype(np.float32), obs=adata.obs.copy(), var=adata.var.iloc[first].set_axis(new), **kept_parts(adata))
 
 # %% ../nbs/00_data.ipynb #0d749a17
 def unknown_label(name, known, what='label'):
@@ -295,7 +319,7 @@ def unknown_label(name, known, what='label'):
     near = get_close_matches(str(name), [str(k) for k in known], n=3, cutoff=.4)
     return LabelError(f'there is no {what} {str(name)!r}', f'known: {some(known, 12)}', fix=f'did you mean {" or ".join(map(repr, near))}?' if near else 'say one of these')
 
-# %% ../nbs/00_data.ipynb #64718143
+# %% ../nbs/00_data.ipynb #8ebccebd
 def check_labels(
     labels,             # one label a cell
     column='labels',    # what the column is called, for messages
@@ -308,13 +332,14 @@ def check_labels(
     missing = s.isna() | s.map(lambda v: isinstance(v, str) and v.strip().lower() in ('', 'nan'))
     if missing.any() and unlabelled is None: raise LabelError(f'no label for {missing.sum():,} of {len(s):,} cells', f'obs[{column!r}], cells {some(s.index[missing])}',
         'they would silently become a type of their own', 'drop them, or say unlabelled="unknown"')
+    if missing.any() and not str(unlabelled).strip(): raise LabelError('unlabelled= must be a name', fix='unlabelled="unknown"')
     s[missing] = unlabelled
     refuse_types(s[~missing], column)
     s = s.map(str).astype('category')
     refuse_rare(s, column, allow_rare)
     return s
 
-# %% ../nbs/00_data.ipynb #96beefab
+# %% ../nbs/00_data.ipynb #38d1bbad
 def refuse_types(s, column):
     "Raise unless all labels are text, or all whole numbers, and none is padded with blanks"
     types = {'text' if isinstance(v, str) else 'whole number' if isinstance(v, (bool, int, np.bool_, np.integer)) else type(v).__name__ for v in s.unique()}
@@ -324,7 +349,7 @@ def refuse_types(s, column):
     if padded: raise LabelError(f'{many(len(padded), "label")} with blanks at an end', f'obs[{column!r}]: {some(padded)}',
         'they look the same as others and are not', f'adata.obs[{column!r}] = adata.obs[{column!r}].str.strip()')
 
-def same_name(name): return re.sub(r'[^a-z0-9+]', '', name.lower()).removesuffix('s')
+def same_name(name): return re.sub(r'[^\w+]|_', '', name.lower()).removesuffix('s')
 
 def refuse_rare(s, column, allow_rare, few=30):
     "Refuse a name of a single cell; warn of rare, lonely and nearly equal names"
@@ -346,23 +371,26 @@ def find_counts(adata, layer=None):
     have = [*adata.layers, *(['raw'] if adata.raw is not None else [])]
     raise FormatError(f'there is no layer {layer!r}', f'layers: {some(have) if have else "none"}', fix=f'layer={have[0]!r}' if have else 'leave layer out to read X')
 
-# %% ../nbs/00_data.ipynb #48f68b78
-def hint_layer(adata, error):
+# %% ../nbs/00_data.ipynb #75a83ac1
+def hint_layer(adata, error, layer):
     "Where a CountsError can be answered by another layer that does hold counts, say so"
-    for name in [*adata.layers, *(['raw'] if adata.raw is not None else [])]:
-        lo, _, whole = scan(sp.csr_matrix(find_counts(adata, name)[0][:200]).data)
-        if whole and lo >= 0: return type(error)(error.what, error.where, error.why, f'layer={name!r} holds whole numbers: say so')
+    for name in {*adata.layers, *(['raw'] if adata.raw is not None else [])} - {layer}:
+        try: check_values(check_matrix(find_counts(adata, name)[0]), adata.obs_names, find_counts(adata, name)[1].index)
+        except ScgmError: continue
+        return type(error)(error.what, error.where, error.why, f'layer={name!r} holds whole numbers: say so')
     return error
 
-# %% ../nbs/00_data.ipynb #2ff9d7a6
+# %% ../nbs/00_data.ipynb #65f6305f
 def check_cells(cells, genes):
     "Raise where cells share a name, or where the table lies on its side"
+    blank = [i for i, c in enumerate(cells) if not str(c).strip()]
+    if blank: raise FormatError(f'{many(len(blank), "cell")} without a name', f'rows {some(blank)}', 'labels and results are joined by name', 'adata.obs_names = [f"cell {i}" for i in range(adata.n_obs)]')
     if not cells.is_unique: raise FormatError(f'{many(cells.duplicated().sum(), "cell")} with the name of another', f'cells {some(cells[cells.duplicated()].unique())}',
         'labels and results are joined by name', 'adata.obs_names_make_unique()')
     if look_like_genes(cells) and not look_like_genes(genes): raise FormatError('the table lies on its side: its cells are named like genes', f'cells {some(cells)}',
         'rows are cells and columns are genes', 'adata.T, or read(path, transpose=True) for a table')
 
-# %% ../nbs/00_data.ipynb #feb48178
+# %% ../nbs/00_data.ipynb #7d2658a3
 def check(
     adata,                # cells x genes, raw counts
     labels=None,          # name(s) of the obs column(s) that hold labels
@@ -380,22 +408,22 @@ def check(
     "The door: the same cells with everything checked, or an error that says what to do"
     if not isinstance(adata, AnnData): raise FormatError(f'an AnnData was expected, not {type(adata).__name__}', fix='read(path), or anndata.AnnData(X, obs, var)')
     X, var = find_counts(adata, layer)
-    if X is None: raise FormatError('there is no matrix in X', fix='layer="raw" or the name of a layer')
-    X = check_matrix(X[:] if adata.isbacked else X)
+    X = whole_matrix(adata) if layer is None else check_matrix(X[:] if adata.isbacked else X)
     check_cells(adata.obs_names, var.index)
     check_genes(var.index, species=species, strip_version=strip_version, mixed_ids=mixed_ids)
     try: check_values(X, adata.obs_names, var.index)
-    except CountsError as e: raise hint_layer(adata, e) from None
-    out = AnnData(X.astype(np.float32, copy=copy), obs=adata.obs.copy(), var=var.copy(), uns=dict(adata.uns), obsm=dict(adata.obsm))
+    except CountsError as e: raise hint_layer(adata, e, layer) from None
+    out = AnnData(X.astype(np.float32, copy=copy), obs=adata.obs.copy(), var=var.copy(), **kept_parts(adata, copy))
+    if layer != 'raw': carry(adata, out, copy)
     out = settle_genes(out, strip_version, on_duplicate)
     out = settle_empty(out, drop_empty)
-    for column in [labels] if isinstance(labels, str) else labels or []: out.obs[column] = settle_labels(out.obs, column, unlabelled, allow_rare)
+    for column in [labels] if isinstance(labels, str) else list(labels if labels is not None else []): out.obs[column] = settle_labels(out.obs, column, unlabelled, allow_rare)
     return out
 
-# %% ../nbs/00_data.ipynb #434b082a
+# %% ../nbs/00_data.ipynb #c7b6c702
 def settle_genes(adata, strip_version, on_duplicate):
     "Versions cut off, duplicates summed or refused"
-    names = pd.Index([ensembl.sub(lambda m: m[0].split('.')[0], s) for s in adata.var_names]) if strip_version else adata.var_names
+    names = pd.Index([ensembl.sub(lambda m: m[0].replace(m[2] or '', ''), s) for s in adata.var_names]) if strip_version else adata.var_names
     twice = names[names.duplicated()].unique()
     if len(twice) and on_duplicate != 'sum': raise GeneError(f'{many(len(twice), "name")} for more than one gene', some(twice),
         'a model could not tell them apart', 'on_duplicate="sum", or read Ensembl ids')
@@ -412,11 +440,17 @@ def settle_empty(adata, drop_empty):
         'they have no library size, and their logarithms are undefined', 'drop_empty=True')
     return adata[full, np.asarray(adata.X.sum(0)).ravel() > 0].copy()
 
+def carry(adata, out, copy):
+    "Layers and the tables of genes come along"
+    for new, old in ((out.layers, adata.layers), (out.varm, adata.varm)):
+        for k, v in old.items(): new[k] = v.copy() if copy else v
+
 def settle_labels(obs, column, unlabelled, allow_rare):
+    if list(obs).count(column) > 1: raise LabelError(f'several columns are called {column!r}', fix='rename all but one')
     if column not in obs: raise unknown_label(column, list(obs), what='column of labels')
     return check_labels(obs[column], column, unlabelled=unlabelled, allow_rare=allow_rare)
 
-# %% ../nbs/00_data.ipynb #d0a887c1
+# %% ../nbs/00_data.ipynb #178b6326
 def align(
     adata,            # cells to be brought to other genes
     genes,            # the genes wanted, in their order
@@ -425,17 +459,32 @@ def align(
     min_overlap=.8,   # the least share of `genes` that must be found
 ):                    # new AnnData with exactly `genes`; uns['scgm']['align'] says what was kept, filled, dropped
     "The same cells on another list of genes, matched by name"
-    if fill not in ('zero', 'error'): raise ScgmError(f'fill={fill!r} is not known', fix='fill="zero" or fill="error"')
-    genes, have = pd.Index(genes), adata.var_names
+    if fill not in ('zero', 'error') or not 0 <= min_overlap <= 1: raise ScgmError(f'fill={fill!r}, min_overlap={min_overlap!r} is not known', fix='fill="zero" or fill="error"; min_overlap a share')
+    genes, have = pd.Index([genes] if isinstance(genes, str) else genes), adata.var_names
+    if not len(genes): raise GeneError('no genes were asked for', fix='give the names of the genes wanted')
     if not genes.is_unique or not have.is_unique: raise GeneError('names of genes stand twice', some(genes[genes.duplicated()].union(have[have.duplicated()])), fix='check(adata, on_duplicate="sum")')
     at = have.get_indexer(genes)
     report = dict(kept=int((at >= 0).sum()), filled=list(genes[at < 0]), dropped=list(have.difference(genes, sort=False)))
     refuse_overlap(report, genes, have, min_overlap if fill == 'zero' else 1)
     move = sp.csr_matrix((np.ones(report['kept'], np.float32), (at[at >= 0], np.flatnonzero(at >= 0))), (adata.n_vars, len(genes)))
-    X = sp.csr_matrix(sp.csr_matrix(adata.X) @ move)
+    X = sp.csr_matrix(whole_matrix(adata) @ move)
     X.sort_indices()
-    return AnnData(X, obs=adata.obs.copy(), var=adata.var.reindex(genes), obsm=dict(adata.obsm),
-                   uns={**adata.uns, 'scgm': {**adata.uns.get('scgm', {}), 'align': report}})
+    return note(AnnData(X, obs=adata.obs.copy(), var=fill_table(adata.var, genes), **kept_parts(adata)), align=report)
+
+# %% ../nbs/00_data.ipynb #72e02c2a
+def fill_table(var, genes):
+    "The table of genes on another list: False, an empty text or NaN where a gene is new"
+    new = var.reindex(genes)
+    for c, old in var.items():
+        if old.dtype == bool: new[c] = new[c].eq(True)
+        elif old.dtype == object or isinstance(old.dtype, pd.CategoricalDtype): new[c] = new[c].astype(object).where(new[c].notna(), '')
+    return new
+
+def note(adata, **what):
+    "Say in uns['scgm'] what was done"
+    old = adata.uns.get('scgm')
+    adata.uns['scgm'] = {**(old if isinstance(old, dict) else {}), **what}
+    return adata
 
 # %% ../nbs/00_data.ipynb #5a15c3e3
 def refuse_overlap(report, genes, have, least):
@@ -447,7 +496,7 @@ def refuse_overlap(report, genes, have, least):
     raise MismatchError(f'only {share:.0%} of {len(genes):,} genes were found', f'missing: {some(report["filled"])}', why,
                         'map the names (map_genes), or lower min_overlap' if least < 1 else 'fill="zero" fills them with zeros')
 
-# %% ../nbs/00_data.ipynb #463af2ad
+# %% ../nbs/00_data.ipynb #6a940208
 def map_genes(
     adata,             # cells with names of one kind
     table,             # dict or Series from the old name to the new, or a DataFrame whose first two columns are old and new
@@ -455,28 +504,38 @@ def map_genes(
     unmapped='drop',   # genes that the table does not name: 'drop', 'keep' or 'error'
 ):                     # new AnnData; genes that come to share a name are summed, uns['scgm']['map_genes'] reports
     "Rename genes by a table, such as Ensembl id -> symbol"
-    table = dict(zip(*(table.iloc[:, i] for i in (0, 1)))) if isinstance(table, pd.DataFrame) else dict(table)
+    if unmapped not in ('drop', 'keep', 'error'): raise ScgmError(f'unmapped={unmapped!r} is not known', fix="unmapped='drop', 'keep' or 'error'")
+    table = read_map(table)
     new = [t if isinstance(t := table.get(g), str) and t.strip() else None for g in adata.var_names]
     lost = [g for g, t in zip(adata.var_names, new) if t is None]
     if lost and unmapped == 'error' or len(lost) == adata.n_vars: raise GeneError(f'{many(len(lost), "gene")} missing from the table', some(lost),
         f'kinds of names here: {shares(adata.var_names)}', 'unmapped="drop" or "keep"' if len(lost) < adata.n_vars else 'is the table the right way round?')
     if unmapped == 'keep': new = [t or g for g, t in zip(adata.var_names, new)]
     out = merge_genes(adata, new)
-    out.uns['scgm'] = {**out.uns.get('scgm', {}), 'map_genes': dict(mapped=adata.n_vars - len(lost), unmapped=lost, summed=adata.n_vars - out.n_vars - len(lost)*(unmapped == 'drop'))}
-    return out
+    return note(out, map_genes=dict(mapped=adata.n_vars - len(lost), unmapped=lost, summed=adata.n_vars - out.n_vars - len(lost)*(unmapped == 'drop')))
 
-# %% ../nbs/00_data.ipynb #980869c6
+# %% ../nbs/00_data.ipynb #c5960e06
+def read_map(table):
+    "Pairs of old and new names as a dict; an old name with two new ones is refused"
+    if isinstance(table, pd.DataFrame): pairs = table.iloc[:, :2].itertuples(index=False, name=None)
+    else: pairs = table.items()
+    pairs = {(old, new) for old, new in pairs if isinstance(new, str)}
+    twice = [old for old, n in Counter(old for old, _ in pairs).items() if n > 1]
+    if twice: raise GeneError(f'{many(len(twice), "gene")} with two new names', some(twice), 'nobody knows which is meant', 'keep one line for each old name')
+    return dict(pairs)
+
+# %% ../nbs/00_data.ipynb #54308310
 def normalise(
     adata,        # AnnData or CSR matrix of raw counts
     target=1e4,   # every cell is scaled to this many counts
 ):                # CSR matrix of log1p(target * counts / total), float32
     "Counts scaled to a common total, on a log scale"
-    X = sp.csr_matrix(adata.X if isinstance(adata, AnnData) else adata)
+    X = whole_matrix(adata) if isinstance(adata, AnnData) else sp.csr_matrix(adata)
     n = np.asarray(X.sum(1, dtype=np.float64)).ravel()
     scale = np.divide(target, n, out=np.zeros_like(n), where=n > 0)
-    return sp.csr_matrix((np.log1p(X.data*np.repeat(scale, np.diff(X.indptr))).astype(np.float32), X.indices, X.indptr), X.shape)
+    return sp.csr_matrix((np.log1p(X.data*np.repeat(scale, np.diff(X.indptr))).astype(np.float32), X.indices.copy(), X.indptr.copy()), X.shape)
 
-# %% ../nbs/00_data.ipynb #ccadb119
+# %% ../nbs/00_data.ipynb #1ff43c5e
 def split(
     adata,        # cells
     by=None,      # an obs column: each of its names is split in the same proportion
@@ -488,12 +547,14 @@ def split(
     "Train and test parts, alike in composition and with nobody on both sides"
     for column in filter(None, (by, groups)):
         if column not in adata.obs: raise unknown_label(column, list(adata.obs), what='column')
+        if adata.obs[column].isna().any(): raise LabelError(f'{many(adata.obs[column].isna().sum(), "cell")} without {column!r}', fix=f'name them, or drop them: adata[adata.obs[{column!r}].notna()]')
     if not 0 < test < 1: raise ScgmError(f'test={test} is not a share', fix='test=.2 puts a fifth of the cells aside')
     names = adata.obs[by].astype(str).to_numpy() if by else np.zeros(adata.n_obs, int)
-    picked = split_groups(names, adata.obs[groups], test, seed) if groups else split_within(names, test, seed)
-    return adata[~picked].copy(), adata[picked].copy()
+    picked = split_groups(names, adata.obs[groups].astype(str), test, seed) if groups else split_within(names, test, seed)
+    if picked.all() or not picked.any(): raise ScgmError(f'one of the parts would be empty: {picked.sum()} of {adata.n_obs} cells to test', fix='more cells, another test=, or fewer names in by=')
+    return adata[~picked].to_memory(), adata[picked].to_memory()
 
-# %% ../nbs/00_data.ipynb #d4390a99
+# %% ../nbs/00_data.ipynb #2d2c7744
 def split_within(names, test, seed):
     "A random `test` share of the cells of each name, always leaving one behind"
     picked, rng = np.zeros(len(names), bool), np.random.default_rng(seed)
@@ -506,10 +567,11 @@ def split_groups(names, groups, test, seed):
     "Whole groups, chosen so that the test part is of the right size and composition"
     from sklearn.model_selection import StratifiedGroupKFold
     n = groups.nunique()
-    if groups.isna().any() or n < 2: raise LabelError('at least two groups are needed, and a group for every cell', f'{groups.name!r}: {some(groups.unique())}',
+    if n < 2: raise LabelError('at least two groups are needed', f'{groups.name!r}: {some(groups.unique())}',
         'no group may stand on both sides', 'leave groups out to split by cell')
     parts = min(n, max(2, round(1/test)))
     if abs(1/parts - test) > .1: warnings.warn(f'{n} groups cannot be split {1 - test:.0%}/{test:.0%}: the test part is about 1/{parts} of the cells', DataWarning, stacklevel=3)
+    if np.unique(names, return_counts=True)[1].max() < parts: names = np.zeros(len(names), int)    # too few of any name to keep proportions
     folds = StratifiedGroupKFold(parts, shuffle=True, random_state=seed).split(names, names, groups)
     return np.isin(np.arange(len(names)), min((part for _, part in folds), key=lambda part: abs(len(part) - test*len(names))))
 
