@@ -19,7 +19,7 @@ def share_of(rows, i, n):
     "The `i`-th of `n` nearly equal shares of `rows`"
     return rows[i*len(rows)//n:(i + 1)*len(rows)//n]
 
-# %% ../nbs/00ba_batches.ipynb #bd89e1f5
+# %% ../nbs/00ba_batches.ipynb #c5e34f06
 class CellSource:
     "Batches of cells that have passed `check`, in an order that depends on (seed, epoch) alone"
     def __init__(self,
@@ -36,16 +36,19 @@ class CellSource:
         self.name_labels([labels] if isinstance(labels, str) else labels or [])
 
     def name_labels(self, columns):
+        "Labels as numbers, and the names behind them"
         obs = {c: self.adata.obs[c].astype('category').cat for c in columns}
         self.labels = {c: list(o.categories) for c, o in obs.items()}
         self.codes = np.stack([np.asarray(o.codes, np.int64) for o in obs.values()], 1) if obs else np.zeros((self.adata.n_obs, 0), np.int64)
 
-# %% ../nbs/00ba_batches.ipynb #54113f5c
+# %% ../nbs/00ba_batches.ipynb #5b0c0b43
 @patch
 def __len__(self: CellSource): return -(-len(self.kept)//self.batch_size)
 
 @patch
-def shuffle(self: CellSource, rng): return rng.permutation(self.kept)
+def shuffle(self: CellSource, rng):
+    "The cells in a random order"
+    return rng.permutation(self.kept)
 
 @patch
 def order(self: CellSource, epoch):
@@ -59,20 +62,32 @@ def span(self: CellSource, step, part=(0, 1)):
     r = share_of(share_of(range(len(self.kept)), step, len(self)), *part)
     return r.start, r.stop
 
-# %% ../nbs/00ba_batches.ipynb #b9fbfdb7
+# %% ../nbs/00ba_batches.ipynb #5c1b1bf9
 @patch
-def cells(self: CellSource, epoch, step, part=(0, 1)): return self.order(epoch)[slice(*self.span(step, part))]
+def cells(self: CellSource,
+    epoch,         # number of the epoch
+    step,          # number of the batch in it
+    part=(0, 1),   # (rank, world): this process's part of the batch
+):
+    "The numbers of the cells of a batch"
+    return self.order(epoch)[slice(*self.span(step, part))]
 
 @patch
-def names(self: CellSource, cells): return self.adata.obs_names[cells]
+def names(self: CellSource, cells):
+    "Names of cells, by number"
+    return self.adata.obs_names[cells]
 
 @patch
-def batch(self: CellSource, epoch, step, part=(0, 1)):
+def batch(self: CellSource,
+    epoch,         # number of the epoch
+    step,          # number of the batch in it
+    part=(0, 1),   # (rank, world): this process's part of the batch
+):
     "Rows of X and their labels, as numbers"
     cells = self.cells(epoch, step, part)
     return self.X[cells], self.codes[cells]
 
-# %% ../nbs/00ba_batches.ipynb #7f83afdb
+# %% ../nbs/00ba_batches.ipynb #c7403efc
 class FileSource(CellSource):
     "The same from a file: AnnData opened with `backed='r'`, raw counts in X, which are checked as they are read"
     def __init__(self, adata, labels=None, kept=None, *, batch_size=128, seed=0,
@@ -86,6 +101,7 @@ class FileSource(CellSource):
         self.rows = file_rows(self.X)
 
     def shuffle(self, rng):
+        "Blocks of neighbours in a random order"
         blocks = [self.kept[i:i + self.block] for i in range(0, len(self.kept), self.block)]
         blocks = [blocks[i] for i in rng.permutation(len(blocks))]
         loads = [rng.permutation(np.concatenate(blocks[i:i + self.buffer])) for i in range(0, len(blocks), self.buffer)]
@@ -118,9 +134,13 @@ def load(self: FileSource, epoch, i):
         self.held[epoch, i] = self.read(self.order(epoch)[self.ends[i]:self.ends[i + 1]])
     return self.held[epoch, i]
 
-# %% ../nbs/00ba_batches.ipynb #96346c3b
+# %% ../nbs/00ba_batches.ipynb #e9fb008a
 @patch
-def batch(self: FileSource, epoch, step, part=(0, 1)):
+def batch(self: FileSource,
+    epoch,         # number of the epoch
+    step,          # number of the batch in it
+    part=(0, 1),   # (rank, world): this process's part of the batch
+):
     "Rows of X and their labels, as numbers"
     cells, (lo, hi) = self.cells(epoch, step, part), self.span(step, part)
     loads = range(np.searchsorted(self.ends, lo, 'right') - 1, np.searchsorted(self.ends, hi))
@@ -162,15 +182,24 @@ def cell_uniform(key, cells, n):
 
 def cell_normal(key, cells, n): return cell_uniform(key, cells, n).mul_(2).sub_(1).erfinv_().mul_(2**.5)
 
-# %% ../nbs/00ba_batches.ipynb #e8620bcc
+# %% ../nbs/00ba_batches.ipynb #5c135346
 class Moment:
     "One batch's place in training: its cells, how much is `done`, and the noise that belongs there"
     def __init__(self, key, cells, *, done=1., dtype=torch.float32): self.key, self.cells, self.done, self.dtype, self.drawn = key, cells, done, dtype, 0
 
     def noise(self, draw, n):
+        "The next numbers of each cell"
         self.drawn += 1
         return draw((*self.key, self.drawn), self.cells, n).to(self.dtype)
 
-    def normal(self, n):  return self.noise(cell_normal, n)
-    def uniform(self, n): return self.noise(cell_uniform, n)
-    def only(self, i):    return Moment(self.key, self.cells[i:i + 1], done=self.done, dtype=self.dtype)
+    def normal(self, n):
+        "`n` normal numbers a cell"
+        return self.noise(cell_normal, n)
+
+    def uniform(self, n):
+        "`n` uniform numbers a cell"
+        return self.noise(cell_uniform, n)
+
+    def only(self, i):
+        "The same moment for cell `i` alone"
+        return Moment(self.key, self.cells[i:i + 1], done=self.done, dtype=self.dtype)

@@ -261,13 +261,13 @@ class Saved:
     @property
     def model(self): return next(iter(self.models.values()))
 
-# %% ../nbs/00bb_folder.ipynb #183bbb2b
+# %% ../nbs/00bb_folder.ipynb #a62465db
 def load_model(
     folder,              # where the model is
     classes,             # the class it may be, or a list of them
     *,
     device='cpu',        # where the weights go
-    migrations=migrations,
+    migrations=migrations,   # by schema number, functions that bring an older folder up to the next
 ):                       # models (ready to use), config, genes, labels, report
     "Open a model folder; altered, broken or dangerous ones are refused"
     folder = Path(folder)

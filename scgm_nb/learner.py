@@ -109,7 +109,7 @@ def begin(self: Learner):
 @patch(as_prop=True)
 def history(self: Learner): return pd.DataFrame(self.table)
 
-# %% ../nbs/00c_learner.ipynb #0f90bd5c
+# %% ../nbs/00c_learner.ipynb #dd9f94ec
 def to_dense(X, device, dtype):
     "A batch as a dense tensor on `device`, which sparse rows reach as they are"
     if not sp.issparse(X): return torch.as_tensor(np.asarray(X), dtype=dtype, device=device)
@@ -119,7 +119,13 @@ def to_dense(X, device, dtype):
     return torch.zeros(X.shape, dtype=dtype, device=device).index_put((i, j), v.to(dtype))
 
 @patch
-def fetch(self: Learner, source, epoch, step, stream):
+def fetch(self: Learner,
+    source,   # a source of batches
+    epoch,    # number of the epoch
+    step,     # number of the batch in it
+    *,
+    stream,   # which noise: training and held-out cells have their own
+):
     "One batch (or this process's part of it) as tensors, and its moment"
     part = () if self.world == 1 else ((self.rank, self.world),)
     X, y = source.batch(epoch, step, *part)
@@ -129,11 +135,11 @@ def fetch(self: Learner, source, epoch, step, stream):
     moment.weight = len(cells)*self.world/len(source.cells(epoch, step)) if part else 1.
     return to_dense(X, self.device, dtype), torch.as_tensor(y, device=self.device), moment
 
-# %% ../nbs/00c_learner.ipynb #1f672b06
+# %% ../nbs/00c_learner.ipynb #561c6f60
 @patch
 def one_step(self: Learner):
     "One update; returns the loss"
-    x, y, moment = self.fetch(self.source, *divmod(self.step, len(self.source)), 0)
+    x, y, moment = self.fetch(self.source, *divmod(self.step, len(self.source)), stream=0)
     for g in self.opt.param_groups: g['lr'] = self.rate()*g.get('scale', 1.)
     seed_dice((self.seed, 2, self.step, self.rank), self.device)
     with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16): loss, parts = self.net(x, y, moment)
@@ -142,7 +148,7 @@ def one_step(self: Learner):
     slopes = [p.grad for p in self.weights if p.grad is not None]
     norm = nn.utils.get_total_norm(slopes)
     loss, norm, *rest = torch.stack([v.detach().double() for v in (loss, norm, *parts.values())]).tolist()
-    if not np.isfinite(loss + norm): self.refuse(loss, x, y, moment)
+    if not np.isfinite(loss + norm): self.refuse(loss, x, y=y, moment=moment)
     self.shorten(norm)
     self.opt.step()
     if self.step % 4 == 0: self.average.update_parameters(self.model)
@@ -158,9 +164,10 @@ def shorten(self: Learner, norm):
     if norm > limit: nn.utils.clip_grads_with_norm_(self.weights, limit, torch.tensor(norm, device=self.device))
     self.norm = .98*self.norm + .02*min(norm, limit) if self.norm else norm
 
-# %% ../nbs/00c_learner.ipynb #20adadc0
+# %% ../nbs/00c_learner.ipynb #e47fd6c7
 @patch
 def rate(self: Learner):
+    "The learning rate at this update"
     return self.factor*learning_rate(self.step, steps=self.steps, lr=self.lr, warm=self.warm, schedule=self.schedule)
 
 def seed_dice(key, device):
@@ -210,14 +217,14 @@ def look(self: Learner):
     if self.valid: self.judge(row['valid'])
     if self.folder: self.save()
 
-# %% ../nbs/00c_learner.ipynb #66a58de0
+# %% ../nbs/00c_learner.ipynb #8b1ee79f
 @patch
 @torch.no_grad()
 def score(self: Learner, source):
     "Mean loss of the averaged weights over the cells of `source`"
     sums = np.zeros(2)
     for step in range(len(source)):
-        x, y, moment = self.fetch(source, 0, step, 1)
+        x, y, moment = self.fetch(source, 0, step, stream=1)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16): loss = LossOf(self.average.module)(x, y, moment)[0]
         sums += [loss.item()*len(x), len(x)]
     loss, n = self.total(sums)
@@ -262,7 +269,7 @@ def plot(self: Learner, ax=None):
     side = ax.twinx(); side.fill_between(h.step, h.rate, alpha=.12, color='k', lw=0); side.set_ylabel('learning rate (grey)')
     return ax
 
-# %% ../nbs/00c_learner.ipynb #399d1c13
+# %% ../nbs/00c_learner.ipynb #1611859d
 def sound(model, x, y, moment):
     "Are loss and gradient of these cells finite?"
     loss = LossOf(model)(x, y, moment)[0]
@@ -270,7 +277,13 @@ def sound(model, x, y, moment):
     return all(bool(torch.isfinite(t).all()) for t in (loss, *slopes) if t is not None)
 
 @patch
-def refuse(self: Learner, loss, x, y, moment):
+def refuse(self: Learner,
+    loss,     # the loss that is not finite
+    x,        # cells of the batch
+    *,
+    y,        # their labels
+    moment,   # their noise
+):
     "Name the cells that made the loss infinite or NaN, and say whether they or the weights are to blame"
     cells = moment.cells.cpu().numpy()
     bad, too = (cells[[not sound(m, x[i:i + 1], y[i:i + 1], moment.only(i)) for i in range(len(x))]] for m in (self.model, self.average.module))
@@ -300,8 +313,11 @@ def find_lr(self: Learner, *,
     table.attrs['lr'] = float(table.rate[table.smooth.iloc[10:].idxmin()]/10)
     return table
 
-# %% ../nbs/00c_learner.ipynb #782346da
-def plot_lr(table, ax=None):
+# %% ../nbs/00c_learner.ipynb #1a95d513
+def plot_lr(
+    table,     # what `find_lr` returned
+    ax=None,   # axes to draw on
+):
     "The losses of `find_lr`, and what it suggests"
     import matplotlib.pyplot as plt
     ax = ax or plt.subplots(figsize=(4.5, 2.6))[1]
@@ -374,7 +390,7 @@ def open_folder(self: Learner):
     with writing(self.folder): self.folder.mkdir(parents=True, exist_ok=True); (p := self.folder/f'.probe-{self.rank}.tmp').write_text(''); p.unlink()
     if found: self.restore(self.folder/found)
 
-# %% ../nbs/00c_learner.ipynb #bf5e1aa7
+# %% ../nbs/00c_learner.ipynb #e07c2a2b
 @patch
 def restore(self: Learner, folder):
     "Take up the state of a checkpoint"
@@ -391,6 +407,7 @@ def restore(self: Learner, folder):
 
 @patch
 def restore_adam(self: Learner, tensors):
+    "The memory of the optimiser, out of a checkpoint"
     memory = {}
     for k, v in tensors.items(): memory.setdefault(int(k.split('.')[0]), {})[k.split('.')[1]] = v
     self.opt.load_state_dict(dict(self.opt.state_dict(), state=memory))

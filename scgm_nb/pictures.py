@@ -68,8 +68,13 @@ def colour_types(ax, Q, y):
     for i, t in enumerate(np.unique(y)): ax.scatter(*Q[y == t].T, s=4, color=plt.cm.tab20(i % 20), label=t)
     ax.set(title='generated, by type'); ax.legend(fontsize=5, markerscale=2, loc='center left', bbox_to_anchor=(1, .5), frameon=False)
 
-# %% ../nbs/00g_pictures.ipynb #9f856771
-def show_genes(real, fake, *, names=3):
+# %% ../nbs/00g_pictures.ipynb #acfc8bd4
+def show_genes(
+    real,      # real cells
+    fake,      # generated cells
+    *,
+    names=3,   # so many of the genes farthest off are named
+):
     "Mean, variance and share of zeros of each gene, generated against real"
     r, f = pair_cells(real, fake)
     a, b = gene_table(r.X), gene_table(f.X)
@@ -82,8 +87,11 @@ def show_genes(real, fake, *, names=3):
     fig.tight_layout()
     return fig
 
-# %% ../nbs/00g_pictures.ipynb #b0f334dd
-def show_zeros(real, fake):
+# %% ../nbs/00g_pictures.ipynb #958aa819
+def show_zeros(
+    real,   # real cells
+    fake,   # generated cells
+):
     "Mean-variance and mean-zeros curves of both"
     fig, axs = plt.subplots(1, 2, figsize=(6, 2.7))
     for c, name in zip(pair_cells(real, fake), ('real', 'generated')):
@@ -96,8 +104,14 @@ def show_zeros(real, fake):
     axs[0].legend(fontsize=7); fig.tight_layout()
     return fig
 
-# %% ../nbs/00g_pictures.ipynb #282465b7
-def show_correlations(real, fake, *, labels=None, top=50):
+# %% ../nbs/00g_pictures.ipynb #8fc10bbf
+def show_correlations(
+    real,          # real cells
+    fake,          # generated cells
+    *,
+    labels=None,   # column of labels whose means are taken out first
+    top=50,        # genes shown, the strongest
+):
     "Heat maps of gene-gene correlations, real and generated, genes in the same order"
     r, f = pair_cells(real, fake, labels)
     space = fit_space(r.L)
@@ -126,8 +140,14 @@ def dots(c, genes):
     x = dense(c.L, genes)
     return by(x > 0), by(x)
 
-# %% ../nbs/00g_pictures.ipynb #1464589a
-def show_markers(real, fake, *, labels, each=2):
+# %% ../nbs/00g_pictures.ipynb #ce4885e8
+def show_markers(
+    real,      # real cells
+    fake,      # generated cells
+    *,
+    labels,    # column of labels
+    each=2,    # markers of each label
+):
     "Dot plots of the markers of real types, real and generated"
     r, f = pair_cells(real, fake, labels)
     g = marker_genes(r, each)
@@ -142,8 +162,11 @@ def show_markers(real, fake, *, labels, each=2):
 
 def shared_names(real, fake): return real.var_names[real.var_names.isin(fake.var_names)]
 
-# %% ../nbs/00g_pictures.ipynb #842a603f
-def show_types(report, metrics=('W2', 'precision', 'recall', 'label accuracy')):
+# %% ../nbs/00g_pictures.ipynb #81cb8370
+def show_types(
+    report,    # what `evaluate` returned
+    metrics=('W2', 'precision', 'recall', 'label accuracy'),   # figures to draw, where they exist per label
+):
     "Figures of single types as bars, each with its floor"
     t = report.table[report.table.type != 'all']
     metrics = [m for m in metrics if m in set(t.metric)]
