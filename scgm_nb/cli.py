@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['verbs', 'command', 'mistyped', 'find_verb', 'aside', 'answer', 'text', 'row', 'table', 'plain', 'code_of', 'complain',
-           'overview', 'run', 'main', 'depth', 'portrait', 'scgm_check', 'scgm_convert', 'scgm_datasets', 'scgm_fetch',
-           'scgm_demo']
+           'overview', 'run', 'main', 'depth', 'portrait', 'scgm_check', 'scgm_convert', 'scgm_evaluate',
+           'scgm_datasets', 'scgm_fetch', 'scgm_demo']
 
 # %% ../nbs/07a_cli.ipynb #be12e7ec
 import errno, json, math, signal, sys, traceback, warnings
@@ -172,6 +172,19 @@ def scgm_convert(
     scgm convert cells.h5ad cells_10x"""
     cells = sg.read(source, labels, layer)
     return dict(written=str(sg.write(cells, target, labels, overwrite=overwrite)), cells=cells.n_obs, genes=cells.n_vars)
+
+# %% ../nbs/07a_cli.ipynb #18e25937
+def scgm_evaluate(
+    real:str,          # cells that were put aside
+    fake:str,          # generated, or edited, cells
+    labels:str=None,   # the column of labels
+    train:str=None,    # cells that the model was trained on, to look for copies of them
+    source:str=None,   # cells that an edit started from
+):
+    """Say how good generated or edited cells are, each figure beside its floor
+    scgm evaluate real.h5ad fake.h5ad --labels cell_type"""
+    more = {name: sg.read(path, labels) for name, path in dict(train=train, source=source).items() if path}
+    return sg.evaluate(sg.read(real, labels), sg.read(fake, labels), labels=labels, **more)
 
 # %% ../nbs/07a_cli.ipynb #d16551ba
 def scgm_datasets():

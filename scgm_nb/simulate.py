@@ -370,7 +370,7 @@ def recipes(fractions, types, n_samples, *, alpha, rng):
     if (f < 0).any(axis=None) or (abs(f.sum(1)-1) > 1e-6).any(): raise BulkError('fractions are negative or do not add up to 1', where='mix', fix='f = f/f.sum(axis=1)')
     return f
 
-# %% ../nbs/00a_simulate.ipynb #f1f74c9b
+# %% ../nbs/00a_simulate.ipynb #1d28cb19
 def mix(
     adata,              # cells with counts
     fractions=None,     # samples x types, or a dict for one sample; Dirichlet by default
@@ -379,7 +379,7 @@ def mix(
     n_samples:int=8,    # samples, where no fractions are given
     n_cells:int=500,    # cells in each
     alpha:float=1.,     # of the Dirichlet: small for uneven mixtures
-    seed:int=0,
+    seed:int=0,         # the same seed, the same cells in the mixture
 ):                      # AnnData samples x genes; `obsm`: fractions of cells, of counts, rows of the cells
     "Bulk samples that are sums of known cells"
     check_world(dict(n_samples=n_samples, n_cells=n_cells), {}, dict(seed=seed))
@@ -394,14 +394,14 @@ def mix(
     total = np.asarray(adata.X.sum(1)).ravel()
     return ad.AnnData((member @ adata.X).tocsr(), pd.DataFrame(index=names), adata.var, obsm={'fractions': table(np.ones(rows.shape)), 'counts': table(total[rows]), 'cells': rows})
 
-# %% ../nbs/00a_simulate.ipynb #079d9f59
+# %% ../nbs/00a_simulate.ipynb #73c0b312
 def shift_types(
     adata,             # simulated cells
     shift=None,        # log folds, genes x types (DataFrame); drawn by default
     *,
     share:float=.03,   # share of genes that a type moves
     sd:float=1.,       # of their log folds
-    seed:int=0,
+    seed:int=0,        # the same seed, the same shift
 ):                     # AnnData, the same cells; `varm['shift']` says what moved
     "The same cells in a world where each type expresses some genes differently"
     known(adata)
