@@ -18,8 +18,8 @@ def karras(n, *, low=.02, high=80., ρ=7.):
     s = torch.linspace(high**(1/ρ), low**(1/ρ), n, dtype=torch.float64)**ρ
     return torch.cat([s, s.new_zeros(1)])
 
-# %% ../nbs/03_sampling_cuda.ipynb #676c4678
-def bell(n, *, low=.02, high=80., centre=-1., width=2.5):
+# %% ../nbs/03_sampling_cuda.ipynb #c3e0442c
+def bell(n, *, low=.02, high=80., centre=-.5, width=2.5):
     "`n` noise levels from `high` to `low`, dense where cells are decided, and 0"
     ends = torch.sigmoid((tensor_of([high, low]).log() - centre)/width)
     s = (centre + width*torch.logit(torch.linspace(*ends.tolist(), n, dtype=torch.float64))).exp()
