@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['kl_normal', 'log_weight', 'VAE', 'group_sums', 'moment_sums', 'start_dispersion', 'guess_groups', 'fitting',
            'latent_size', 'hidden_size', 'train_vae', 'cells_source', 'some_cells', 'new_vae', 'named',
-           'within_variance', 'match_factor', 'calibrate']
+           'within_variance', 'match_factor', 'calibrate', 'active_units', 'plot_units']
 
-# %% ../nbs/01_vae.ipynb #cd357bb8
+# %% ../nbs/01_vae.ipynb #6be99147
 import numpy as np, scipy.sparse as sp, torch
 from anndata import AnnData
-from fastcore.basics import patch, patch_to
+from fastcore.basics import patch
 from torch import nn
 from torch.nn import functional as F
 
@@ -178,7 +178,7 @@ def fitting(n, at, most, power): return int(2**np.clip(np.round(np.log2(at*(n/20
 def latent_size(n_cells): return fitting(n_cells, 16, 256, 1.2)
 def hidden_size(n_cells): return max(128, fitting(n_cells, 90, 512, .5))
 
-# %% ../nbs/01_vae.ipynb #a5b2adad
+# %% ../nbs/01_vae.ipynb #81c6be30
 def train_vae(
     cells,           # AnnData of raw counts, or a source of batches (see chapter 00ba)
     labels=None,     # obs column that names like cells: it guides the start and what is held out; the encoder never sees it
@@ -199,7 +199,7 @@ def train_vae(
     groups = y[:, 0] if names[0] else guess_groups(X, seed=seed)
     vae = new_vae(source, names[1], X.shape[1], latent, kind, seed, dials or {}).start(X, groups)
     steps = steps or int(np.clip(80*len(source), 800, 20_000))
-    learner = Learner(vae, *source.hold_out(.1, seed=seed), steps=steps, seed=seed, **kwargs)
+    learner = Learner(vae, *source.hold_out(.1, seed=seed), steps=steps, seed=seed, **{**dict(drops=2, patience=6), **kwargs})
     vae = named(learner.fit(), source, names[1])
     vae.history = learner.history
     return calibrate(vae, X, groups, y=y, seed=seed) if calibrated and kind in ('nb', 'zinb') else vae
@@ -377,3 +377,21 @@ def calibrate(
     f = match_factor(within_variance(normalise(X), groups), drawn, factors, error=np.sqrt(3/X.shape[0] + 3/len(z)))
     with torch.no_grad(): vae.log_phi += torch.as_tensor(f, dtype=torch.float32, device=vae.log_phi.device)
     return vae
+
+# %% ../nbs/01_vae.ipynb #90e85e52
+@patch
+@torch.no_grad()
+def unit_costs(self: VAE, cells):
+    "What each latent number carries, in nats, dearest first"
+    cost = sum(kl_normal(*self.encode(x)).sum(0) for _, x, _ in self.read(cells))
+    return np.sort(cost.cpu().numpy()/cells.shape[0])[::-1]
+
+def active_units(costs, least=.01): return int((costs > least).sum())
+
+def plot_units(costs, ax=None):
+    "Bars of `unit_costs`, by name"
+    import matplotlib.pyplot as plt
+    ax = ax or plt.subplots(figsize=(4, 2.6))[1]
+    for name, c in costs.items(): ax.plot(range(1, len(c) + 1), c, 'o-', ms=4, label=f'{name}: {active_units(c)} of {len(c)} active')
+    ax.set(xlabel='latent number, dearest first', ylabel='nats a cell'); ax.legend(fontsize=7)
+    return ax
