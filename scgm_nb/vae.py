@@ -34,7 +34,7 @@ def log_weight(fit, z, m, lv):
     "log of p(x|z) N(z) / q(z|x), per cell"
     return fit + .5*((z - m)**2/lv.exp() + lv - z**2).sum(-1)
 
-# %% ../nbs/01_vae.ipynb #3ca5c6d8
+# %% ../nbs/01_vae.ipynb #7fac6329
 class VAE(nn.Module):
     "Counts -> a few numbers -> expected counts"
     def __init__(self,
@@ -46,12 +46,13 @@ class VAE(nn.Module):
         levels=(),         # levels of each covariate of the decoder; they are the last columns of y
         kind='nb',         # likelihood: 'nb', 'zinb', 'poisson', 'bernoulli'
         cells=2000,        # training cells, against which the priors weigh
-        prior=.05,         # sd of the output weights; covariates have twice that
+        prior=.05,         # sd of the output weights under their prior
+        told_prior=.5,     # the same for what the covariates do to a gene
         warm=.2,           # share of training in which the weight of the KL rises to 1
         free_bits=0.,      # nats that each latent number may cost for nothing
     ):
         super().__init__()
-        self.init = dict(genes=genes, latent=latent, hidden=hidden, seen=min(seen, genes), levels=list(levels), kind=kind, cells=cells, prior=prior, warm=warm, free_bits=free_bits)
+        self.init = dict(genes=genes, latent=latent, hidden=hidden, seen=min(seen, genes), levels=list(levels), kind=kind, cells=cells, prior=prior, told_prior=told_prior, warm=warm, free_bits=free_bits)
         for k, v in self.init.items(): setattr(self, 'latent_size' if k == 'latent' else k, v)
         self.layers()
 
@@ -96,7 +97,7 @@ def params(self: VAE, μ):
     φ = self.log_phi.clamp(-7, 4).exp()
     return dict(nb=lambda: (μ, φ), zinb=lambda: (μ, φ, self.gate.sigmoid())).get(self.kind, lambda: (μ,))()
 
-# %% ../nbs/01_vae.ipynb #011a1552
+# %% ../nbs/01_vae.ipynb #661c62e7
 @patch
 def loss(self: VAE, x, y, moment):
     "Negative bound on log p(x) per cell, and its two parts"
@@ -110,7 +111,7 @@ def loss(self: VAE, x, y, moment):
 @patch
 def prior_cost(self: VAE):
     cost = (self.up[-1].weight**2).sum()/self.prior**2
-    if self.levels: cost = cost + (self.shift**2).sum()/(2*self.prior)**2
+    if self.levels: cost = cost + (self.shift**2).sum()/self.told_prior**2
     return cost/(2*self.cells)
 
 @patch
@@ -156,7 +157,7 @@ def guess_groups(X, *, seed=0):
     Z = TruncatedSVD(few, random_state=seed).fit_transform(normalise(X))[:, 1:]
     return KMeans(int(np.clip(X.shape[0]/100, 1, 20)), random_state=seed).fit_predict(Z)
 
-# %% ../nbs/01_vae.ipynb #1c26187f
+# %% ../nbs/01_vae.ipynb #9b49ead9
 @patch
 @torch.no_grad()
 def start(self: VAE,
@@ -170,7 +171,11 @@ def start(self: VAE,
     put = lambda tensor, value: tensor.copy_(torch.as_tensor(value))
     at = np.sort(np.argsort(-var, kind='stable')[:self.seen])
     put(self.columns, at); put(self.centre, mean[at]); put(self.spread, np.sqrt(var[at]) + .1)
-    put(self.base, np.log((total + .5)/(total + .5).sum())); put(self.log_phi, np.log(start_dispersion(X, groups)))
+    μ = (total + .5)/len(groups)
+    if self.kind == 'bernoulli':
+        μ = -np.log1p(-np.minimum(μ, .99))
+        put(self.gain, np.log(μ.sum()*len(groups)/total.sum()))
+    put(self.base, np.log(μ/μ.sum())); put(self.log_phi, np.log(start_dispersion(X, groups)))
     return self
 
 # %% ../nbs/01_vae.ipynb #82f6836e
@@ -178,7 +183,7 @@ def fitting(n, at, most, power): return int(2**np.clip(np.round(np.log2(at*(n/20
 def latent_size(n_cells): return fitting(n_cells, 16, 256, 1.2)
 def hidden_size(n_cells): return max(128, fitting(n_cells, 90, 512, .5))
 
-# %% ../nbs/01_vae.ipynb #81c6be30
+# %% ../nbs/01_vae.ipynb #a64968f8
 def train_vae(
     cells,           # AnnData of raw counts, or a source of batches (see chapter 00ba)
     labels=None,     # obs column that names like cells: it guides the start and what is held out; the encoder never sees it
@@ -189,7 +194,7 @@ def train_vae(
     steps=None,      # most updates; None: 80 rounds through the cells, at least 800
     calibrated=True, # set the overdispersion by simulation in the end
     seed=0,
-    dials=None,      # other settings of the VAE: hidden, seen, prior, warm, free_bits
+    dials=None,      # other settings of the VAE: hidden, seen, prior, told_prior, warm, free_bits
     **kwargs,        # settings of the Learner: folder, resume, device, progress ...
 ):                   # the trained VAE; its `history` tells how it went
     "Train a VAE that stops by itself"
@@ -199,7 +204,7 @@ def train_vae(
     groups = y[:, 0] if names[0] else guess_groups(X, seed=seed)
     vae = new_vae(source, names[1], X.shape[1], latent, kind, seed, dials or {}).start(X, groups)
     steps = steps or int(np.clip(80*len(source), 800, 20_000))
-    learner = Learner(vae, *source.hold_out(.1, seed=seed), steps=steps, seed=seed, **{**dict(drops=2, patience=6), **kwargs})
+    learner = Learner(vae, *source.hold_out(.1, seed=seed), steps=steps, seed=seed, **kwargs)
     vae = named(learner.fit(), source, names[1])
     vae.history = learner.history
     return calibrate(vae, X, groups, y=y, seed=seed) if calibrated and kind in ('nb', 'zinb') else vae
@@ -225,7 +230,7 @@ def named(vae, source, covariates):
     vae.gene_names, vae.covariates = [str(g) for g in source.genes], {c: [str(l) for l in source.labels[c]] for c in covariates}
     return vae
 
-# %% ../nbs/01_vae.ipynb #e434ea80
+# %% ../nbs/01_vae.ipynb #e4d90d30
 @patch
 def codes(self: VAE, cells):
     "Covariates of `cells` as numbers"
@@ -238,15 +243,16 @@ def codes(self: VAE, cells):
     return torch.as_tensor(np.stack(y, 1)) if y else torch.zeros(cells.shape[0], 0, dtype=torch.long)
 
 @patch
-def read(self: VAE, cells, chunk=512):
-    "Numbers of some rows, their counts as a dense tensor, and their covariates"
+def read(self: VAE, cells, *, told=True, chunk=512):
+    "Numbers of some rows, their counts as a dense tensor, and their covariates where the decoder is `told`"
     if isinstance(cells, AnnData) and list(cells.var_names) != self.gene_names: raise MismatchError('these are not the genes of the model', f'{cells.n_vars} here, {self.genes} there', 'each column has its own meaning', 'cells, report = align(cells, vae.gene_names)')
-    X, y, device = getattr(cells, 'X', cells), self.codes(cells), self.base.device
+    X, device = getattr(cells, 'X', cells), self.base.device
+    y = self.codes(cells) if told else torch.zeros(X.shape[0], 0)
     for lo in range(0, X.shape[0], chunk):
         rows = np.arange(lo, min(lo + chunk, X.shape[0]))
         yield rows, to_dense(sp.csr_matrix(X[lo:lo + chunk]), device, torch.float32), y[rows].to(device)
 
-# %% ../nbs/01_vae.ipynb #68856e8a
+# %% ../nbs/01_vae.ipynb #12633cbf
 @patch
 @torch.no_grad()
 def latent(self: VAE,
@@ -254,17 +260,17 @@ def latent(self: VAE,
     seed=None,  # None gives the mean of q(z|x); a number draws from it, cell i by its own dice
 ):              # array, cells x latent
     "The numbers of each cell"
-    parts = [(rows, *self.encode(x)) for rows, x, _ in self.read(cells)]
+    parts = [(rows, *self.encode(x)) for rows, x, _ in self.read(cells, told=False)]
     if seed is None: return np.concatenate([m.cpu().numpy() for _, m, _ in parts])
     noise = lambda rows: cell_normal((seed, 4), torch.as_tensor(rows), self.latent_size).float()
     return np.concatenate([(m.cpu() + (lv.cpu()/2).exp()*noise(rows)).numpy() for rows, m, lv in parts])
 
-# %% ../nbs/01_vae.ipynb #d86af31b
+# %% ../nbs/01_vae.ipynb #ed17816a
 @patch
 @torch.no_grad()
 def rates(self: VAE, z, library, y=None, *, chunk=512):
     "Expected counts, a chunk at a time: first row, and an array"
-    on = lambda v: torch.as_tensor(v, device=self.base.device)
+    on = lambda v: torch.tensor(np.asarray(v), device=self.base.device)
     for lo in range(0, len(z), chunk):
         s = slice(lo, lo + chunk)
         yield lo, self.rate(on(z[s]).float(), on(library[s]).float(), None if y is None else on(y[s]))
@@ -378,12 +384,12 @@ def calibrate(
     with torch.no_grad(): vae.log_phi += torch.as_tensor(f, dtype=torch.float32, device=vae.log_phi.device)
     return vae
 
-# %% ../nbs/01_vae.ipynb #90e85e52
+# %% ../nbs/01_vae.ipynb #d5e221cc
 @patch
 @torch.no_grad()
 def unit_costs(self: VAE, cells):
     "What each latent number carries, in nats, dearest first"
-    cost = sum(kl_normal(*self.encode(x)).sum(0) for _, x, _ in self.read(cells))
+    cost = sum(kl_normal(*self.encode(x)).sum(0) for _, x, _ in self.read(cells, told=False))
     return np.sort(cost.cpu().numpy()/cells.shape[0])[::-1]
 
 def active_units(costs, least=.01): return int((costs > least).sum())
