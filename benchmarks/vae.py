@@ -21,14 +21,13 @@ from scgm_nb.likelihoods import cell_log_prob, likelihoods
 from scgm_nb.simulate import demo_cells
 from scgm_nb.vae import active_units, group_sums, start_dispersion, train_vae
 
-files = dict(pbmc3k=('pbmc3k_10x.h5ad', 'cell_type', None), paul15=('paul15_mouse_myeloid.h5ad', None, None), tian=('tian2019_celllines_sc.h5ad', None, 5000))
+files = dict(pbmc3k=('pbmc3k_10x.h5ad', None), paul15=('paul15_mouse_myeloid.h5ad', None), tian=('tian2019_celllines_sc.h5ad', 5000))   # file, genes kept
 
 def load(name):
     "Counts of one data set, its rare types and silent genes left out; the 5,000 most expressed genes of Tian"
     if name == 'demo': return check(demo_cells(), 'cell_type'), 'cell_type'
-    file, label, most = files[name]
+    (file, most), label = files[name], 'cell_type'
     a = read_h5ad(Path(os.environ['SCGM_DATA'])/file)
-    label = label or next(c for c in ('cell_type', 'cluster', 'paul15_clusters', 'cell_line', 'cell_line_demuxlet') if c in a.obs)
     a = a[a.obs[label].map(a.obs[label].value_counts()).astype(int) >= 20]
     a = a[a.obs[label] != 'unassigned'].copy()
     keep = np.asarray((a.X > 0).sum(0)).ravel() >= 3

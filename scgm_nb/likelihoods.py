@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['poisson', 'nb', 'zinb', 'bernoulli', 'likelihoods', 'Likelihood', 'log_prob', 'poisson_ratio', 'poisson_draw',
-           'stirling_tail', 'log_rise', 'nb_zero', 'nb_ratio', 'zinb_zero', 'zinb_ratio', 'zinb_draw',
-           'bernoulli_ratio', 'bernoulli_draw', 'pick', 'cell_log_prob']
+           'nb_zero', 'nb_ratio', 'zinb_zero', 'zinb_ratio', 'zinb_draw', 'bernoulli_ratio', 'bernoulli_draw', 'pick',
+           'cell_log_prob']
 
 # %% ../nbs/00i_likelihoods.ipynb #4cc2a66c
 import numpy as np, torch
@@ -30,7 +30,7 @@ def poisson_ratio(x, μ): return torch.xlogy(x, μ) - torch.lgamma(x + 1)
 def poisson_draw(u, μ): return nb_counts(u, μ, np.zeros(u.shape[1]))
 poisson = Likelihood(torch.neg, poisson_ratio, lambda μ: μ, poisson_draw)
 
-# %% ../nbs/00i_likelihoods.ipynb #8372c936
+# %% ../nbs/00i_likelihoods.ipynb #ab5fff71
 def stirling_tail(a): return (1/12 - (1/360 - 1/(1260*a**2))/a**2)/a
 
 def log_rise(x, φ):
