@@ -2,7 +2,7 @@
 
     python benchmarks/vae.py                    PBMC3k, paul15, Tian from $SCGM_DATA; 10 and 30 latents; 3 seeds
     python benchmarks/vae.py --minute           the demo cells, one seed: about a minute
-    python benchmarks/vae.py --scvi             scVI beside it, on the same splits (needs scvi-tools)
+    python benchmarks/vae.py --scvi             scVI beside it, on the same splits (needs scvi-tools; not run so far, no figure of it is claimed)
 
 Every model is trained on the same 80% of each type and judged on the rest. `recon` is the log-likelihood of a held-out cell given
 the mean of its latents, per gene: log p(x | E[z]), with the normalising terms, which both families share. `log p(x)` is the estimate by
