@@ -44,13 +44,13 @@ def profile(train, test, own, theirs):
     φ = torch.as_tensor(start_dispersion(train.X, own)).double()
     return cell_log_prob(likelihoods['nb'], torch.as_tensor(test.X.toarray()).double(), torch.as_tensor(μ), φ).mean().item()/test.n_vars
 
-@torch.no_grad()
 def ours(train, test, label, n, seed, steps=None):
     start = time.time()
     vae = train_vae(train, label, latent=n, seed=seed, steps=steps, progress=False)
     seconds = time.time() - start
     z, recon = vae.latent(test), []
-    for rows, x, y in vae.read(test): recon.append(cell_log_prob(likelihoods['nb'], x, *vae.params(vae.rate(torch.as_tensor(z[rows]), x.sum(1), y))))
+    for rows, x, y in vae.read(test):
+        with torch.no_grad(): recon.append(cell_log_prob(likelihoods['nb'], x, *vae.params(vae.rate(torch.as_tensor(z[rows]), x.sum(1), y))))
     return torch.cat(recon).mean().item()/test.n_vars, vae.log_prob(test).mean(), probe(vae.latent(train), z, train.obs[label], test.obs[label]), active_units(vae.unit_costs(train)), seconds
 
 def scvi(train, test, label, n, seed, likelihood='nb', epochs=None):
