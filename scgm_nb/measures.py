@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['guide', 'Cells', 'halves', 'draw', 'by_type', 'within', 'distance_figures', 'forest_auc', 'forest_figures',
            'gene_table', 'curve', 'corr', 'margin_figures', 'total', 'spearman', 'pair_figures', 'reader',
-           'label_figures', 'fold_changes', 'fold_figures', 'apart', 'rows_of', 'memory_figures', 'donor_auc']
+           'label_figures', 'fold_changes', 'fold_figures', 'apart', 'rows_of', 'memory_figures', 'two_nearest',
+           'record_ratio', 'donor_auc']
 
 # %% ../nbs/00ac_measures.ipynb #ecb05b7b
 import numpy as np, pandas as pd
@@ -31,11 +32,14 @@ class Cells:
         self.e, self.p = project(self.L, space)
         return self
 
-# %% ../nbs/00ac_measures.ipynb #b6e2199d
+# %% ../nbs/00ac_measures.ipynb #a3f4ae23
 def halves(y, rng):
     "True for one random half of each type"
-    rank = pd.Series(rng.permutation(len(y))).groupby(np.asarray(y)).rank(method='first').to_numpy()
-    return rank > pd.Series(rank).groupby(np.asarray(y)).transform('max').to_numpy()/2
+    y, half = np.asarray(y), np.zeros(len(y), dtype=bool)
+    for t in np.unique(y):
+        rows = rng.permutation(np.flatnonzero(y == t))
+        half[rows[:-(-len(rows)//2)]] = True          # the larger half, if odd
+    return half
 
 def draw(y, sizes, rng):
     "Rows of `sizes[t]` random cells of each type `t`"
@@ -198,19 +202,34 @@ def apart(a, b):
     "Euclidean distances of two sets of long profiles, by one matrix product"
     return np.sqrt(np.maximum((a*a).sum(1)[:, None] + (b*b).sum(1) - 2*(a @ b.T), 0))
 
-# %% ../nbs/00ac_measures.ipynb #fc761b13
+# %% ../nbs/00ac_measures.ipynb #eb72d034
 def rows_of(X):
     "One key per cell, the same for the same counts"
-    return [X.indices[i:j].tobytes() + X.data[i:j].tobytes() for i, j in zip(X.indptr, X.indptr[1:])]
+    at, counts = X.indices.astype(np.int64), X.data.astype(np.float32)      # whatever types they were stored in
+    return [at[i:j].tobytes() + counts[i:j].tobytes() for i, j in zip(X.indptr, X.indptr[1:])]
 
 def memory_figures(r, f, records, known):
     "Are the cells new? `records` are training cells, as many as the real ones `r`; `known`: keys of training cells"
     near, far = apart(f.e, records.e), apart(f.e, r.e)
-    first, second = np.partition(near, 1, axis=1)[:, :2].T
+    first = near.min(1)
     member = roc_auc_score(np.repeat([1, 0], [len(records), len(r)]), -np.r_[near.min(0), far.min(0)])
     return {('closest-record share', 'all'): float((first < far.min(1)).mean() + .5*(first == far.min(1)).mean()),
-            ('nearest-neighbour ratio', 'all'): float(np.median(first/np.maximum(second, 1e-9))),
             ('exact duplicates', 'all'): float(np.mean([k in known for k in rows_of(f.X)])), ('membership AUC', 'all'): float(member)}
+
+# %% ../nbs/00ac_measures.ipynb #7ff28442
+def two_nearest(e, everyone, space, *, own=False, step=4000):
+    "Distances of profiles `e` to the two nearest cells of `everyone`; `own`: each is one of them itself, and passed over"
+    best = np.full((len(e), 2 + own), np.inf)
+    for i in range(0, len(everyone), step):
+        d = apart(e, dense(everyone.L[i:i + step], space.at))
+        best = np.partition(np.c_[best, d], 1 + own, axis=1)[:, :2 + own]
+    return np.sort(best, axis=1)[:, own:].T
+
+def record_ratio(f, everyone, space, *, own=False, pairs=4e7):
+    "Nearest over second nearest of all training cells `everyone`, median over the cells `f`"
+    k = max(1, min(int(len(f)*len(everyone)//pairs), len(f)//200))       # every k-th cell, so all types
+    first, second = two_nearest(f.e[::k], everyone, space, own=own)
+    return {('nearest-neighbour ratio', 'all'): float(np.median(first/np.maximum(second, 1e-9)))}
 
 # %% ../nbs/00ac_measures.ipynb #c4f6f5b9
 def donor_auc(

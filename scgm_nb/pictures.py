@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['pair_cells', 'place', 'sp_vstack', 'bend', 'show_cells', 'colour_types', 'show_genes', 'show_zeros',
-           'show_correlations', 'leaf_order', 'marker_genes', 'dots', 'show_markers', 'shared_names', 'show_types']
+           'show_correlations', 'leaf_order', 'marker_genes', 'dots', 'show_markers', 'show_types']
 
 # %% ../nbs/00g_pictures.ipynb #69e497d5
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
@@ -44,7 +44,7 @@ def bend(P, Q, fit, seed):
     both = UMAP(random_state=seed, n_jobs=1).fit_transform(np.r_[P, Q])
     return both[:len(P)], both[len(P):]
 
-# %% ../nbs/00g_pictures.ipynb #7d0dd307
+# %% ../nbs/00g_pictures.ipynb #41f4cef3
 def show_cells(
     real,            # real cells, raw counts
     fake,            # generated cells
@@ -66,9 +66,9 @@ def show_cells(
 
 def colour_types(ax, Q, y):
     for i, t in enumerate(np.unique(y)): ax.scatter(*Q[y == t].T, s=4, color=plt.cm.tab20(i % 20), label=t)
-    ax.set(title='generated, by type'); ax.legend(fontsize=5, markerscale=2, loc='center left', bbox_to_anchor=(1, .5), frameon=False)
+    ax.set(title='generated, by type'); ax.legend(fontsize=8, markerscale=2, loc='center left', bbox_to_anchor=(1, .5), frameon=False, labelspacing=.2, handletextpad=0)
 
-# %% ../nbs/00g_pictures.ipynb #acfc8bd4
+# %% ../nbs/00g_pictures.ipynb #f7279aa0
 def show_genes(
     real,      # real cells
     fake,      # generated cells
@@ -82,12 +82,20 @@ def show_genes(
     for ax, k in zip(axs, a):
         ax.scatter(a[k], b[k], s=3, alpha=.5); ax.axline((a[k].mean(), a[k].mean()), slope=1, c='.6', lw=1)
         far = np.argsort(-(a[k] - b[k]).abs().to_numpy())[:names]
-        for i in far: ax.annotate(real.var_names[i] if len(real.var_names) == len(a) else '', (a[k][i], b[k][i]), fontsize=6)
+        label_points(ax, a[k].to_numpy()[far], b[k].to_numpy()[far], shared_names(real, fake)[far])
         ax.set(title=f'log10 {k}, r = {corr(a[k], b[k]):.3f}', xlabel='real', ylabel='generated')
     fig.tight_layout()
     return fig
 
-# %% ../nbs/00g_pictures.ipynb #958aa819
+# %% ../nbs/00g_pictures.ipynb #423e5e30
+def shared_names(real, fake): return real.var_names[real.var_names.isin(fake.var_names)]
+
+def label_points(ax, x, y, names):
+    "Names above each other in a corner, with a line to each point, so that none hides another"
+    for i, k in enumerate(np.argsort(-y)):
+        ax.annotate(names[k], (x[k], y[k]), xytext=(.04, .93 - .11*i), textcoords='axes fraction', fontsize=8, va='center', arrowprops=dict(arrowstyle='-', color='.6', lw=.6))
+
+# %% ../nbs/00g_pictures.ipynb #cac04921
 def show_zeros(
     real,   # real cells
     fake,   # generated cells
@@ -101,7 +109,7 @@ def show_zeros(
             edges = np.quantile(t['mean'], np.linspace(0, 1, 11))
             ax.plot(curve(t['mean'], t['mean'], edges), curve(t['mean'], y, edges), '.-', label=name)
     for ax, y in zip(axs, ('log10 variance', 'share of zeros')): ax.set(xlabel='log10 mean', ylabel=y)
-    axs[0].legend(fontsize=7); fig.tight_layout()
+    axs[0].legend(fontsize=8); fig.tight_layout()
     return fig
 
 # %% ../nbs/00g_pictures.ipynb #8fc10bbf
@@ -140,7 +148,7 @@ def dots(c, genes):
     x = dense(c.L, genes)
     return by(x > 0), by(x)
 
-# %% ../nbs/00g_pictures.ipynb #ce4885e8
+# %% ../nbs/00g_pictures.ipynb #040f9be7
 def show_markers(
     real,      # real cells
     fake,      # generated cells
@@ -152,17 +160,15 @@ def show_markers(
     r, f = pair_cells(real, fake, labels)
     g = marker_genes(r, each)
     names = shared_names(real, fake)[g]
-    fig, axs = plt.subplots(1, 2, figsize=(.36*len(g) + 3, .25*len(np.unique(r.y)) + 1.2), sharey=True)
+    fig, axs = plt.subplots(1, 2, figsize=(.36*len(g) + 3, .27*len(np.unique(r.y)) + 1.3), sharey=True)
     for ax, c, title in zip(axs, (r, f), ('real', 'generated')):
         share, mean = [t.reindex(np.unique(r.y)) for t in dots(c, g)]
         j, i = np.meshgrid(range(len(g)), range(len(share)))
         ax.scatter(j, i, s=60*share.fillna(0), c=mean.fillna(0), cmap='Reds', vmin=0, vmax=4)
-        ax.set_xticks(range(len(g)), names, rotation=90, fontsize=6); ax.set_yticks(range(len(share)), share.index, fontsize=6); ax.set_title(title)
+        ax.set_xticks(range(len(g)), names, rotation=90, fontsize=8); ax.set_yticks(range(len(share)), share.index, fontsize=8); ax.set_title(title)
     return fig
 
-def shared_names(real, fake): return real.var_names[real.var_names.isin(fake.var_names)]
-
-# %% ../nbs/00g_pictures.ipynb #81cb8370
+# %% ../nbs/00g_pictures.ipynb #c2f4be65
 def show_types(
     report,    # what `evaluate` returned
     metrics=('W2', 'precision', 'recall', 'label accuracy'),   # figures to draw, where they exist per label
@@ -177,5 +183,5 @@ def show_types(
         own = t[t.metric == m].set_index('type').reindex(kinds)
         ax.barh(range(len(kinds)), own.value, color=np.where(own.verdict.fillna('').str.contains(':'), 'C3', 'C0'), height=.6)
         ax.hlines(range(len(kinds)), own.low, own.high, color='.3', lw=3); ax.set(title=m)
-        ax.set_yticks(range(len(kinds)), kinds, fontsize=6)
+        ax.set_yticks(range(len(kinds)), kinds, fontsize=8)
     return fig

@@ -24,16 +24,17 @@ from .data import *
 from .distances import *
 from .measures import *
 
-# %% ../nbs/00b_quality.ipynb #cea1d82e
-def compare(r, f, records, *, space, known, trees):
-    "Every figure of the cells `f` against the real cells `r`, as one Series"
+# %% ../nbs/00b_quality.ipynb #9acd60d7
+def compare(r, f, records, *, space, whole, known, own, trees):
+    "Every figure of the cells `f` against the real cells `r`, as one Series; `own`: `f` are cells of `whole` themselves"
     for c in (r, f, records): c.at(space)
     top = np.argsort(-space.μ, kind='stable')[:200]
     out = distance_figures(r, f) | (forest_figures(r, f, trees) if trees else {})
     out |= margin_figures(r, f, space.seen) | pair_figures(r, f, top) | label_figures(r, f, records)
-    return pd.Series(out | fold_figures(r, f, space.seen) | memory_figures(r, f, records, known))
+    out |= fold_figures(r, f, space.seen) | memory_figures(r, f, records, known)
+    return pd.Series(out | record_ratio(f, whole, space, own=own))
 
-# %% ../nbs/00b_quality.ipynb #10c79950
+# %% ../nbs/00b_quality.ipynb #8c99c2a8
 def roles(real, train, rng):
     "For one split: cells that fit the space, real cells to compare with, real cells in the place of generated ones"
     h = halves((train or real).y, rng)
@@ -43,41 +44,52 @@ def roles(real, train, rng):
     return real[h], rest[q], rest[~q]
 
 def sizes_of(groups, most=2000):
-    "As many cells per type as every group can give, at most `most` together"
+    "As many cells per type as every group can give, about `most` together, but rare types keep 30"
     n = pd.concat([pd.Series(g.y).value_counts() for g in groups], axis=1).fillna(0).min(1).astype(int)
-    if n.sum() > most: n = np.floor(n*most/n.sum()).astype(int)
+    few = np.minimum(n, 30)                                                  # what the figures of a single type need
+    if n.sum() > most: n = few + ((n - few)*max(most - few.sum(), 0)//max((n - few).sum(), 1))
     return n[n > 0].sort_index().to_dict()
 
-# %% ../nbs/00b_quality.ipynb #b57a3c4b
+# %% ../nbs/00b_quality.ipynb #1a758a6c
 def one_split(real, fake, train, *, sizes, s, seed, trees, floor=None, values=3):
     "Figures of split `s`: those of the generated cells (first splits only), and those of real cells in their place"
     rng = np.random.default_rng([seed, s])
     A, R, B = roles(real, train, rng)
     take = lambda c: c[draw(c.y, sizes, rng)]
     r, b, records, space = take(R), take(B), take(A), fit_space(A[rng.permutation(len(A))[:5000]].L)
-    known = lambda c: set(rows_of(c.X))
-    floor = compare(r, b, records, space=space, known=known(A), trees=-(-trees//8)) if floor is None else None
+    whole, known = train or real, lambda c: set(rows_of(c.X))
+    floor = compare(r, b, records, space=space, whole=whole, known=known(A), own=True, trees=-(-trees//8)) if floor is None else None
     if s >= values: return None, floor
-    return compare(r, take(fake), records, space=space, known=known(train or real), trees=trees if s == 0 else 0), floor
+    return compare(r, take(fake), records, space=space, whole=whole, known=known(whole), own=False, trees=trees if s == 0 else 0), floor
 
-# %% ../nbs/00b_quality.ipynb #40159eb8
+# %% ../nbs/00b_quality.ipynb #b512513b
 shares_ = ('1-NN accuracy', 'precision', 'recall', 'coverage', 'label accuracy', 'train on synthetic', 'closest-record share')
 
 def reading(figure):
     "Chapter of the table, and what lying above and below the floor means"
-    if figure.endswith(', scaled'): return 'edits', '', '' if 'identity' in figure else 'short of real target cells'
+    if figure.endswith(', scaled'): return 'edits', '', 'short of real target cells'
     if figure.startswith('edit kept'): return 'edits', '', 'lost by the edit'
     return guide[figure]
 
 def verdict(figure, value, low, high, *, n, N):
     "Plain words: where does `value` lie with respect to its floor?"
     if not np.isfinite(value) or not np.isfinite(low): return 'not measured'
+    if figure.startswith('edit identity'): return same_cells(figure, value, low, high, n)
     if low <= value <= high: return 'at the floor'
-    room = 3*np.sqrt((1 + n/N)/(1 - n/N))*(high - low)/2 + (2/n if figure in shares_ else 1e-9)
     off = value - (low + high)/2
-    if abs(off) <= room: return 'near the floor'
+    if abs(off) <= room(figure, low, high, n, N): return 'near the floor'
     text = reading(figure)[1 if off > 0 else 2]
     return f'{"above" if off > 0 else "below"} the floor' + (f': {text}' if text else '')
+
+# %% ../nbs/00b_quality.ipynb #b664cd54
+def room(figure, low, high, n, N):
+    "So far from the middle of its floor chance may carry a figure"
+    return 3*np.sqrt((1 + n/N)/(1 - n/N))*(high - low)/2 + (2/n if figure in shares_ else 1e-9)
+
+def same_cells(figure, value, low, high, n):
+    "Identity has a floor to be left behind: cells of other people"
+    margin = high - low if 'percentile' in figure else 3*(high - low) + 2/n
+    return 'above the floor' if value > high + margin else 'not above the floor: the cells are no longer themselves'
 
 # %% ../nbs/00b_quality.ipynb #8e5eed5a
 def r2_explained(t, e): return float(1 - ((t - e)**2).sum()/((t - t.mean())**2).sum())
@@ -116,7 +128,7 @@ def edit_figures(T, E, S, *, space, keep):
         out |= {(k, t): v for k, v in effect_figures(*one, space.seen).items()}
     return pd.Series(out)
 
-# %% ../nbs/00b_quality.ipynb #a7c1d0d5
+# %% ../nbs/00b_quality.ipynb #3c3d0480
 def edit_split(real, fake, source, rng, *, sizes, keep):
     "Edit, baseline and replicate against the same half of the real cells"
     h = halves(real.y, rng)
@@ -126,7 +138,7 @@ def edit_split(real, fake, source, rng, *, sizes, keep):
     none.y = S.y = E.y
     E.was = none.was = S.obs
     B.was = B.obs
-    space = fit_space(sp.vstack([T.L, S.L]).tocsr())
+    space = fit_space(sp.vstack([T.L, B.L, S.L]).tocsr())
     return {n: edit_figures(T, c, S, space=space, keep=keep) for n, c in dict(edit=E, none=none, replicate=B).items()}
 
 def covariates(real, source):
@@ -196,18 +208,25 @@ def write_beside(path, text):
     new.write_text(text, encoding='utf-8')
     new.replace(path)
 
-# %% ../nbs/00b_quality.ipynb #c959b044
+# %% ../nbs/00b_quality.ipynb #985d51dd
+@patch
+def reach(self:Report, row):
+    "How far from the middle of its floor the figure of a row of the table may lie before it counts as off"
+    N = 10*row.cells if row.metric == 'type shares' else self.about['target cells' if row.about == 'edits' else 'floor cells']
+    return room(row.metric, row.low, row.high, row.cells, N)
+
 @patch
 def plot(self:Report, ax=None):
-    "Where each pooled figure lies: the band is the floor, what is wrong is red"
+    "Where each pooled figure lies: dark band the floor, light bar what chance allows, red what is wrong"
     t = self.table[(self.table.type == 'all') & self.table.low.notna() & self.table.value.notna()]
-    ax = ax or plt.subplots(figsize=(4.2, .17*len(t) + .8))[1]
+    ax = ax or plt.subplots(figsize=(4.6, .19*len(t) + .8))[1]
     half = ((t.high - t.low)/2).clip(lower=1e-3)
     z = ((t.value - (t.low + t.high)/2)/half).clip(-12, 12).to_numpy()
-    ax.axvspan(-1, 1, color='.88')
+    wide = np.array([self.reach(r) for r in t.itertuples()])/half
+    ax.barh(range(len(t)), 2*wide, left=-wide, height=1, color='.94'); ax.axvspan(-1, 1, color='.82')
     ax.scatter(z, range(len(t)), s=14, c=np.where(t.verdict.str.contains(':'), 'C3', 'C0'))
-    ax.set(yticks=range(len(t)), xlabel='half widths from the middle of the floor (cut at 12)', ylim=(len(t) - .5, -.5))
-    ax.set_yticklabels(t.metric, fontsize=6.5)
+    ax.set(yticks=range(len(t)), xlabel='half widths from the middle of the floor (cut at 12)', ylim=(len(t) - .5, -.5), xlim=(-13, 13))
+    ax.set_yticklabels(t.metric, fontsize=8)
     return ax
 
 # %% ../nbs/00b_quality.ipynb #bb5498a2
@@ -295,7 +314,7 @@ def donor_split(real, fake, train, rng, *, donor):
     A, R, B, f = [c[rng.permutation(len(c))[:k]].at(space) for c, k in ((A, 2000), (real, 2000), (B, n), (fake, n))]
     return [pd.Series({('membership AUC, donors', 'all'): donor_auc(A.e, A.obs[donor].astype(str), R.e, R.obs[donor].astype(str), fake=c.e)}) for c in (f, B)]
 
-# %% ../nbs/00b_quality.ipynb #30777cb4
+# %% ../nbs/00b_quality.ipynb #32a6156c
 def has_donors(real, train, donor):
     "Donors are known, enough of them, and none stands on both sides"
     if train is None or donor not in real.obs or donor not in train.obs: return False
@@ -310,7 +329,8 @@ def edit_table(real, fake, source, n_splits, seed):
     runs = [edit_split(real, fake, source, np.random.default_rng([seed, 7, s]), sizes=sizes, keep=keep) for s in range(n_splits)]
     E, none, rep = [pd.concat([r[k] for r in runs], axis=1) for k in ('edit', 'none', 'replicate')]
     b, r = none.mean(1), rep.mean(1)
-    scale = lambda u: u.sub(b, axis=0).div((r - b).where((r - b).abs() > 2*rep.std(axis=1)), axis=0).rename(lambda k: f'{k}, scaled', level=0)
+    b, r = [m[~m.index.get_level_values(0).str.startswith('edit identity')] for m in (b, r)]        # identity has no scale
+    scale = lambda u: u.loc[b.index].sub(b, axis=0).div((r - b).where((r - b).abs() > 2*rep.loc[b.index].std(axis=1)), axis=0).rename(lambda k: f'{k}, scaled', level=0)
     columns = lambda d: [d[c] for c in d]
     return table_of(columns(pd.concat([E, scale(E)])), columns(pd.concat([rep, scale(rep)])), {**sizes, 'all': sum(sizes.values())}, count_all(real.y))
 
@@ -348,7 +368,7 @@ def pair_up(edited, source):
         'an edit keeps rows and names', 'give as source exactly the cells that were edited')
     return source[at]
 
-# %% ../nbs/00b_quality.ipynb #e418ea76
+# %% ../nbs/00b_quality.ipynb #7348ad78
 def main_table(cells, *, trees, splits, floor, seed, donor, progress):
     "The table without edits, and the floor of all splits"
     real, fake, train = cells['real'], cells['fake'], cells.get('train')
@@ -362,16 +382,17 @@ def main_table(cells, *, trees, splits, floor, seed, donor, progress):
     floors = [f for _, f in runs] if floor is None else floor.floor
     values, n = [v for v, _ in runs if v is not None], {**sizes, 'all': sum(sizes.values())}
     table = table_of(values, floors, n, count_all(pool))
-    return table, floors, dict(floor=key, sizes=sizes, splits=splits, trees=trees, seed=seed)
+    about = {'floor cells': len(pool), 'target cells': len(real)}
+    return table, floors, about | dict(floor=key, sizes=sizes, splits=splits, trees=trees, seed=seed)
 
-# %% ../nbs/00b_quality.ipynb #b817ccc8
+# %% ../nbs/00b_quality.ipynb #b52eb660
 def side_rows(cells, n, *, splits, seed, donor):
     "Proportions, missing types, and donors where they are known"
     real, fake, train = cells['real'], cells['fake'], cells.get('train')
     N, tables = count_all((train or real).y), [missing_rows(real, fake)]
     if len(set(real.y)) > 1:
         v, f = share_row(real, fake, train, np.random.default_rng([seed, 1]), splits)
-        tables.append(table_of([v], f, {'all': len(fake)}, {'all': 10*len(fake)}))
+        tables.append(table_of([v], f, {'all': len(fake)}, {'all': 10*len(fake)}))     # drawn with replacement, as from very many cells: N far above n
     if has_donors(real, train, donor):
         runs = [donor_split(real, fake, train, np.random.default_rng([seed, 2, s]), donor=donor) for s in range(splits)]
         tables.append(table_of([v for v, _ in runs], [f for _, f in runs], {'all': n}, N))
