@@ -134,7 +134,7 @@ def load(self: FileSource, epoch, i):
         self.held[epoch, i] = self.read(self.order(epoch)[self.ends[i]:self.ends[i + 1]])
     return self.held[epoch, i]
 
-# %% ../nbs/00ba_batches.ipynb #e9fb008a
+# %% ../nbs/00ba_batches.ipynb #7479cd59
 @patch
 def batch(self: FileSource,
     epoch,         # number of the epoch
@@ -143,6 +143,7 @@ def batch(self: FileSource,
 ):
     "Rows of X and their labels, as numbers"
     cells, (lo, hi) = self.cells(epoch, step, part), self.span(step, part)
+    if lo == hi: return sp.csr_matrix((0, len(self.genes)), dtype=np.float32), self.codes[cells]
     loads = range(np.searchsorted(self.ends, lo, 'right') - 1, np.searchsorted(self.ends, hi))
     X = [self.load(epoch, i)[max(lo - self.ends[i], 0):hi - self.ends[i]] for i in loads]
     return sp.vstack(X, 'csr') if len(X) > 1 else X[0], self.codes[cells]

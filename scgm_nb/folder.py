@@ -25,7 +25,7 @@ from safetensors.torch import load_file, save_file
 from .data import *
 from .data import some
 
-# %% ../nbs/00bb_folder.ipynb #ea823137
+# %% ../nbs/00bb_folder.ipynb #8a2e009e
 runs_code = {'.pt', '.pth', '.pkl', '.pickle', '.ckpt', '.bin', '.joblib', '.npy', '.py', '.pyc', '.so', '.dll', '.sh', '.exe'}
 
 def check_file(path):
@@ -37,7 +37,8 @@ def check_file(path):
 
 def is_pickle(path):
     "Does it begin like a pickle, or like the zip archive around one?"
-    with open(path, 'rb') as f: start = f.read(4)
+    with open(path, 'rb') as f: start = f.read(9)
+    if path.suffix == '.safetensors' and start[8:] == b'{' and int.from_bytes(start[:8], 'little') < path.stat().st_size: return False
     return start[:4] == b'PK\3\4' or (start[:1] == b'\x80' and start[1:2] in b'\1\2\3\4\5')
 
 # %% ../nbs/00bb_folder.ipynb #2fc7b032
@@ -75,7 +76,7 @@ def beside(path):
             to_disk(path.parent)
         finally: shutil.rmtree(new, ignore_errors=True)
 
-# %% ../nbs/00bb_folder.ipynb #e984e7f5
+# %% ../nbs/00bb_folder.ipynb #53dad9c1
 def spare(path, kind): return path.with_name(f'.{path.name}.{kind}')
 
 def settle(path):
@@ -86,7 +87,7 @@ def settle(path):
 @contextmanager
 def replacing(path):
     "A new folder to fill, which takes the place of `path` once all of it is on disk"
-    path = Path(path)
+    path = Path(path).resolve()                   # a link stays; what it points to is replaced
     with writing(path): settle(path)
     with beside(spare(path, 'new')) as new: yield new
     with writing(path):
@@ -122,9 +123,9 @@ def read_text(path, limit=1 << 27):
     try: return path.read_text('utf-8')
     except UnicodeDecodeError as e: raise ModelFileError(f'{path.name} is not text', str(path), str(e), 'fetch it again') from None
 
-# %% ../nbs/00bb_folder.ipynb #e6eb7f87
+# %% ../nbs/00bb_folder.ipynb #bdc52c74
 def check_sealed(folder):
-    "Raise unless `folder` holds the files of SHA256SUMS, unaltered, and nothing else"
+    "Raise unless `folder` holds the files of SHA256SUMS, unaltered, and nothing else (dot files are not looked at)"
     folder = Path(folder)
     if folder.is_file(): check_file(folder)
     if not folder.is_dir(): raise ModelFileError('there is no such folder', str(folder), fix='a model is a folder with a file SHA256SUMS')
@@ -147,8 +148,15 @@ def tensors_of(module):
 def put_tensors(module, tensors):
     for k, t in tensors_of(module).items(): t.copy_(tensors[k])
 
-# %% ../nbs/00bb_folder.ipynb #b48f8e2d
-def save_tensors(path, tensors): save_file({k: t.detach().contiguous() for k, t in tensors.items()}, path)
+# %% ../nbs/00bb_folder.ipynb #5faf8bb8
+kinds = {torch.float64: 'F64', torch.float32: 'F32', torch.float16: 'F16', torch.bfloat16: 'BF16', torch.int64: 'I64', torch.int32: 'I32',
+         torch.int16: 'I16', torch.int8: 'I8', torch.uint8: 'U8', torch.bool: 'BOOL'}
+
+def save_tensors(path, tensors):
+    "Write tensors by name as safetensors"
+    odd = [f'{k}: {t.dtype}' for k, t in tensors.items() if t.dtype not in kinds]
+    if odd: raise ModelFileError('tensors have a dtype that is not kept', some(odd), 'a model folder holds plain numbers', 'keep them as float32, int64 or bool')
+    save_file({k: t.detach().contiguous() for k, t in tensors.items()}, path)
 
 def header(path):
     "Name, dtype and shape of each tensor in a safetensors file"
@@ -165,21 +173,29 @@ def read_tensors(path, device='cpu'):
     if lost: raise ModelFileError(f'tensors hold NaN or infinite values: {some(lost)}', str(path), 'every cell it touches would be NaN', 'go back to an earlier checkpoint')
     return tensors
 
-# %% ../nbs/00bb_folder.ipynb #b4314535
-kinds = {torch.float64: 'F64', torch.float32: 'F32', torch.float16: 'F16', torch.bfloat16: 'BF16', torch.int64: 'I64', torch.int32: 'I32',
-         torch.int16: 'I16', torch.int8: 'I8', torch.uint8: 'U8', torch.bool: 'BOOL'}
-
+# %% ../nbs/00bb_folder.ipynb #f63838a4
 def check_like(path, expected):
     "Raise unless the file at `path` holds the names, dtypes and shapes of the tensors `expected`"
-    found, wanted = header(path), {k: (kinds[t.dtype], tuple(t.shape)) for k, t in expected.items()}
+    found, wanted = header(path), {k: (kinds.get(t.dtype, str(t.dtype)), tuple(t.shape)) for k, t in expected.items()}
     differ = {'misses tensors': [k for k in wanted if k not in found], 'holds tensors the model has no place for': [k for k in found if k not in wanted],
               'holds tensors of another dtype': [f'{k}: {found[k][0]}, not {w[0]}' for k, w in wanted.items() if k in found and found[k][0] != w[0]],
               'holds tensors of another shape': [f'{k}: {list(found[k][1])}, not {list(w[1])}' for k, w in wanted.items() if k in found and found[k][1] != w[1]]}
     for what, names in differ.items():
         if names: raise ModelFileError(f'{path.name} {what}', some(names), 'it belongs to another model', 'load it with the class and settings it was saved from')
 
-# %% ../nbs/00bb_folder.ipynb #bd256086
-def write_json(path, value): Path(path).write_text(json.dumps(value, indent=1, ensure_ascii=False) + '\n', 'utf-8')
+# %% ../nbs/00bb_folder.ipynb #94d28fcd
+def plain(value):
+    "A number of numpy or torch as one of Python"
+    if getattr(value, 'ndim', None) == 0: return value.item()
+    raise TypeError(f'a {type(value).__name__} is not JSON')
+
+def to_json(value, name, **kw):
+    "JSON text, or a clear error"
+    try: return json.dumps(value, ensure_ascii=False, allow_nan=False, default=plain, **kw).encode().decode()
+    except (TypeError, ValueError) as e: raise ModelFileError(f'{name} cannot be written as JSON', some([value])[:200], str(e), 'plain texts, finite numbers, lists and dictionaries of them') from None
+
+# %% ../nbs/00bb_folder.ipynb #e6c9ff58
+def write_json(path, value): Path(path).write_text(to_json(value, Path(path).name, indent=1) + '\n', 'utf-8')
 
 def read_json(path):
     try: return json.loads(read_text(Path(path)))
@@ -196,7 +212,7 @@ def describe(models):
     versions = dict(python=platform.python_version(), **{p: version(p) for p in ('torch', 'numpy', 'anndata', 'safetensors')})
     return dict(schema=schema, parts={k: dict({'class': type(m).__name__}, init=m.init) for k, m in models.items()}, versions=versions)
 
-# %% ../nbs/00bb_folder.ipynb #fb339445
+# %% ../nbs/00bb_folder.ipynb #5884d787
 def save_model(
     model,            # a module with `init`, or a dictionary of several
     folder,           # where to; takes this name once everything is on the disk
@@ -209,7 +225,7 @@ def save_model(
 ):                    # the folder
     "Save a model as a folder, at once or not at all"
     folder, models = Path(folder), model if isinstance(model, dict) else dict(model=model)
-    refuse_existing(folder, overwrite)
+    refuse_existing(folder.resolve(), overwrite)
     labels = {k: [str(n) for n in v] for k, v in (labels or {}).items()}
     with replacing(folder) as new:
         texts = dict(config=describe(models), genes=[str(g) for g in genes], labels=labels, report=report or {})
@@ -220,14 +236,17 @@ def save_model(
         load_model(new, [type(m) for m in models.values()])         # what cannot be opened is not kept
     return folder
 
-# %% ../nbs/00bb_folder.ipynb #53e6cd00
+# %% ../nbs/00bb_folder.ipynb #72cb40c7
 def refuse_existing(folder, overwrite):
     "Nothing is replaced that was not meant to be, and nothing but a model ever"
+    with writing(folder): settle(folder)
     if not folder.exists(): return
     if not overwrite: raise FileExistsError(f'{folder} is there already: overwrite=True replaces it')
     if not (folder/'config.json').is_file() or not (folder/'SHA256SUMS').is_file(): raise FileExistsError(f'{folder} is not a model and will not be replaced: give another name')
+    foreign = {p.name for p in folder.iterdir()} - {*read_sums(folder), 'SHA256SUMS'}
+    if foreign: raise FileExistsError(f'{folder} holds {some(sorted(foreign))}, not of this model, and will not be replaced: move them away, or give another name')
 
-# %% ../nbs/00bb_folder.ipynb #36c309ab
+# %% ../nbs/00bb_folder.ipynb #81c64bd3
 sections = dict(data='Data', donors='Donors and consent', licence='Licence', figures='Figures, and the space they were computed in',
                 memorisation='Memorisation of training cells', limits='Limits')
 
@@ -238,14 +257,14 @@ def write_card(name, texts, card):
     if metrics: front['model-index'] = [dict(name=name, results=[dict(task=dict(type='other'), dataset=dict(type='other', name=card.get('data', 'not stated')), metrics=metrics)])]
     known = f"{len(texts['genes']):,} genes. " + ' '.join(f"{k}: {', '.join(v)}." for k, v in texts['labels'].items())
     body = ''.join(f"\n## {title}\n\n{card.get(k, 'Not stated.')}\n" for k, title in sections.items())
-    lines = ''.join(f'{k}: {json.dumps(v, ensure_ascii=False)}\n' for k, v in front.items())
+    lines = ''.join(f'{k}: {to_json(v, name)}\n' for k, v in front.items())
     return f'---\n{lines}---\n\n# {name}\n\n{card.get("title", "A model of single cells.")}\n\n{known}\n{body}'
 
-# %% ../nbs/00bb_folder.ipynb #6a37f93e
+# %% ../nbs/00bb_folder.ipynb #fbbfcfd7
 def migrate(config, migrations):
     "A config of an older schema, led up to this one"
     at = config.get('schema') if isinstance(config, dict) else None
-    if not isinstance(at, int) or at < 0: raise ModelFileError('config.json has no schema number', f'schema: {at!r}', fix='fetch or save it again')
+    if type(at) is not int or at < 0: raise ModelFileError('config.json has no schema number', f'schema: {at!r}', fix='fetch or save it again')
     if at > schema: raise ModelFileError(f'this model has schema {at}, and this library knows {schema}', 'config.json', 'it was saved by a newer version', 'pip install --upgrade scgm_nb')
     for i in range(at, schema):
         if i not in migrations: raise ModelFileError(f'nothing leads from schema {i} to {i + 1}', 'config.json', 'the model is older than what this version can read', 'open and save it with an older version')
@@ -261,7 +280,7 @@ class Saved:
     @property
     def model(self): return next(iter(self.models.values()))
 
-# %% ../nbs/00bb_folder.ipynb #a62465db
+# %% ../nbs/00bb_folder.ipynb #fc69c5f9
 def load_model(
     folder,              # where the model is
     classes,             # the class it may be, or a list of them
@@ -270,7 +289,7 @@ def load_model(
     migrations=migrations,   # by schema number, functions that bring an older folder up to the next
 ):                       # models (ready to use), config, genes, labels, report
     "Open a model folder; altered, broken or dangerous ones are refused"
-    folder = Path(folder)
+    folder = Path(folder).resolve()
     if not folder.exists() and spare(folder, 'old').exists(): folder = spare(folder, 'old')
     check_sealed(folder)
     config = check_config(migrate(read_json(folder/'config.json'), migrations))
