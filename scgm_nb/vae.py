@@ -282,15 +282,16 @@ def draw(self: VAE,
     y=None,      # their covariates, as numbers
     *,
     factor=1.,   # on the overdispersion
+    cells=None,  # numbers of the cells, to whom the dice belong; None counts from 0
     seed=0,
     chunk=512,   # cells at a time
 ):               # counts, CSR
     "Draw counts from latent numbers"
-    kind, out = likelihoods[self.kind], []
+    kind, out, cells = likelihoods[self.kind], [], range(len(z)) if cells is None else cells
     for lo, μ in self.rates(z, library, y, chunk=chunk):
         μ, *more = (p.double().cpu().numpy() for p in self.params(μ))
         if more: more[0] = more[0]*factor
-        out.append(sp.csr_matrix(kind.draw(cell_noise(seed, range(lo, lo + len(μ)), self.genes, stream=4), μ, *more)))
+        out.append(sp.csr_matrix(kind.draw(cell_noise(seed, cells[lo:lo + len(μ)], self.genes, stream=4), μ, *more)))
     return sp.vstack(out, 'csr').astype(np.float32)
 
 # %% ../nbs/01_vae.ipynb #2d2e65e8
