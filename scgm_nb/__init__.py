@@ -14,6 +14,7 @@ _public = dict(
     batches='CellSource FileSource Moment',
     folder='save_model load_model',
     learner='Learner plot_lr processes',
+    scgm='ScGM independent_genes',
     files='read write',
     qc='qc qc_metrics suggest_limits plot_qc doublet_scores cluster',
     datasets='datasets fetch unpack FetchError',
