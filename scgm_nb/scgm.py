@@ -16,9 +16,10 @@ from fastcore.basics import patch
 from torch import nn
 from tqdm.auto import tqdm
 
-# %% ../nbs/03b_scgm.ipynb #148723a9
+# %% ../nbs/03b_scgm.ipynb #c5e5c4fc
 from .data import *
 from .data import some, unknown_label
+from .genes import align
 from .simulate import cell_noise
 from .batches import *
 from .folder import *
