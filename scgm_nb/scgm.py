@@ -349,6 +349,19 @@ def library_of(library, n, rows):
     if not np.isfinite(totals).all() or (totals <= 0).any() or totals.shape not in ((), (n,)): raise ScgmError('library= must be one positive number, or one a cell', f'{totals.size} numbers for {n} cells', fix='library=2000')
     return np.broadcast_to(totals, n)[rows]
 
+# %% ../nbs/03b_scgm.ipynb #cfd270ed
+@patch
+def draw_latents(self: ScGM,
+    y,            # codes of the cells, cells x columns; -1 for not told
+    *,
+    seed=0,
+    cells=None,   # numbers of the cells; None counts from 0
+    **sampling,   # calls, sampler, weight, on_step, see `sample`
+):                # z, and library sizes
+    "Latent numbers and library sizes of new cells"
+    u = sample(self.net, y, seed=seed, cells=cells, **sampling)
+    return u[:, :-1].cpu().numpy(), u[:, -1].clamp(*self.net.span.tolist()).exp().cpu().numpy()
+
 # %% ../nbs/03b_scgm.ipynb #fefdf23f
 @patch
 def made(self: ScGM,
@@ -409,6 +422,29 @@ def hash(self: ScGM):
 
 def sampled(sampling): return {k: getattr(v, '__name__', v) if callable(v) else v for k, v in sampling.items() if isinstance(v, (int, float, str)) or callable(v)}
 
+# %% ../nbs/03b_scgm.ipynb #45c47d67
+@patch
+def save(self: ScGM,
+    folder,            # where to
+    *,
+    overwrite=False,   # replace an older model of that name
+    card=None,         # texts of the card by section, see `save_model`
+):                     # the folder
+    "Save as a folder of safetensors and JSON, at once or not at all"
+    return save_model(dict(vae=self.vae, net=self.net), folder, genes=self.genes, labels=self.labels, report=self.facts, card=card, overwrite=overwrite)
+
+@patch(cls_method=True)
+def load(cls: ScGM,
+    folder,         # where it was saved
+    *,
+    device='cpu',
+):                  # the model
+    "Open a saved model"
+    saved = load_model(folder, [VAE, CellNet], device=device)
+    vae, told = saved.models['vae'], list(saved.labels)[len(saved.labels) - len(saved.models['vae'].levels):]
+    vae.gene_names, vae.covariates = saved.genes, {c: saved.labels[c] for c in told}
+    return cls(vae, saved.models['net'], saved.labels, facts=saved.report)
+
 # %% ../nbs/03b_scgm.ipynb #d8398ed8
 demo_folder = Path(__file__).with_name('models')/'demo' if '__file__' in globals() else None
 
@@ -430,19 +466,6 @@ def train_demo(
     gm.save(folder, overwrite=True, card=dict(title='A small model of 700 blood cells, for demonstrations.', data='the 700 cells of scanpy.datasets.pbmc68k_reduced, four fifths of each type',
         donors='one healthy donor, published by 10x Genomics', licence='apache-2.0', limits='765 genes, 558 training cells; rare types rest on a handful of cells'))
     return gm
-
-# %% ../nbs/03b_scgm.ipynb #cfd270ed
-@patch
-def draw_latents(self: ScGM,
-    y,            # codes of the cells, cells x columns; -1 for not told
-    *,
-    seed=0,
-    cells=None,   # numbers of the cells; None counts from 0
-    **sampling,   # calls, sampler, weight, on_step, see `sample`
-):                # z, and library sizes
-    "Latent numbers and library sizes of new cells"
-    u = sample(self.net, y, seed=seed, cells=cells, **sampling)
-    return u[:, :-1].cpu().numpy(), u[:, -1].clamp(*self.net.span.tolist()).exp().cpu().numpy()
 
 # %% ../nbs/03b_scgm.ipynb #d07b6dac
 @patch
@@ -483,29 +506,6 @@ def log_prob(self: ScGM,
     cells = self.meet(cells)
     y = torch.as_tensor(self.codes_of(cells)) if told else None
     return cell_log_prob(self.net, torch.as_tensor(self.latent(cells)), y, calls=calls).cpu().numpy()
-
-# %% ../nbs/03b_scgm.ipynb #45c47d67
-@patch
-def save(self: ScGM,
-    folder,            # where to
-    *,
-    overwrite=False,   # replace an older model of that name
-    card=None,         # texts of the card by section, see `save_model`
-):                     # the folder
-    "Save as a folder of safetensors and JSON, at once or not at all"
-    return save_model(dict(vae=self.vae, net=self.net), folder, genes=self.genes, labels=self.labels, report=self.facts, card=card, overwrite=overwrite)
-
-@patch(cls_method=True)
-def load(cls: ScGM,
-    folder,         # where it was saved
-    *,
-    device='cpu',
-):                  # the model
-    "Open a saved model"
-    saved = load_model(folder, [VAE, CellNet], device=device)
-    vae, told = saved.models['vae'], list(saved.labels)[len(saved.labels) - len(saved.models['vae'].levels):]
-    vae.gene_names, vae.covariates = saved.genes, {c: saved.labels[c] for c in told}
-    return cls(vae, saved.models['net'], saved.labels, facts=saved.report)
 
 # %% ../nbs/03b_scgm.ipynb #90840a47
 @patch
