@@ -8,16 +8,19 @@ __version__ = '0.1.0'
 # module -> the names it hands on, in the order of the book
 _public = dict(
     data='ScgmError FormatError CountsError GeneError LabelError BulkError LimitError UnsafeFileError ModelFileError '
-         'MismatchError NumericError DataWarning check align map_genes restore_dates split normalise recover_counts attempt',
+         'MismatchError NumericError DataWarning check restore_dates split normalise attempt',
     simulate='demo_cells world simulate simulate_chunks truth counterfactual shift_types simulate_peaks mix',
     quality='evaluate Report',
     batches='CellSource FileSource Moment',
     folder='save_model load_model',
     learner='Learner plot_lr processes',
+    scgm='ScGM independent_genes',
     files='read write',
     qc='qc qc_metrics suggest_limits plot_qc doublet_scores cluster',
     datasets='datasets fetch unpack FetchError',
     pictures='show_cells show_genes show_zeros show_correlations show_markers show_types',
+    genes='align map_genes',
+    recovery='recover_counts',
     demo='demo',
 )
 _home = {name: module for module, names in _public.items() for name in names.split()}

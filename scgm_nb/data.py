@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['ScgmError', 'FormatError', 'CountsError', 'GeneError', 'LabelError', 'BulkError', 'LimitError', 'UnsafeFileError',
            'ModelFileError', 'MismatchError', 'NumericError', 'DataWarning', 'some', 'many', 'check_values',
-           'check_matrix', 'recover_counts', 'id_kinds', 'species_of', 'restore_dates', 'check_genes', 'merge_genes',
-           'unknown_label', 'check_labels', 'check', 'align', 'map_genes', 'normalise', 'split', 'attempt']
+           'check_matrix', 'id_kinds', 'species_of', 'restore_dates', 'check_genes', 'merge_genes', 'unknown_label',
+           'check_labels', 'check', 'normalise', 'split', 'attempt']
 
 # %% ../nbs/00_data.ipynb #d69444a1
 import re, warnings
@@ -157,66 +157,6 @@ def whole_matrix(adata):
 def kept_parts(adata, copy=True):
     "What is known about cells beside the matrix, as copies that can be changed freely"
     return dict(uns=deepcopy(dict(adata.uns)) if copy else dict(adata.uns), obsm={k: np.array(v) if type(v).__name__ == 'ArrayView' else v.copy() if copy else v for k, v in adata.obsm.items()})
-
-# %% ../nbs/00_data.ipynb #60ffd1d0
-def stored_decimals(x, most=5):
-    "How many decimals the values `x` were rounded to, or None where they were not"
-    exact = x.astype(np.float64)
-    for d in range(1, most + 1):
-        if len(x) and (abs(exact - np.round(exact, d)) <= np.spacing(x)).all(): return d
-
-def stored_dtype(x):
-    "The narrowest type that holds all of `x`: values computed in float32 and saved as float64 are no better than float32"
-    return next(d for d in (np.float16, np.float32, np.float64) if (x.astype(d) == x).all())
-
-# %% ../nbs/00_data.ipynb #7216e5a3
-def blur(x, dtype=None, decimals=None):
-    "Relative uncertainty of expm1(x), from the precision in which `x` was stored"
-    δ = .5*10.**-decimals if decimals is not None else 2*np.spacing(x.astype(dtype or x.dtype)).astype(np.float64)
-    x = x.astype(np.float64)
-    return δ*np.exp(x)/np.expm1(x)
-
-# %% ../nbs/00_data.ipynb #4e70aa7e
-def whole_multiples(v, ε, units=4):
-    "Whole numbers k with v = s k for one s, or None where no such s is found within the relative uncertainty `ε` of `v`"
-    for d in range(1, units + 1):
-        s = v.min()/d
-        for _ in range(2):
-            k = np.rint(v/s)
-            s = v.sum()/k.sum()
-        allowed = k*(ε + ε.max()) + 1e-9
-        near = abs(v/s - k) <= np.minimum(allowed, .25)
-        if near.all(): return k if allowed.max() < .5 and not by_chance(allowed, units) else None
-
-def by_chance(allowed, units):
-    "Could any numbers have fitted so well? A number is near a whole one by chance 2 `allowed`; one number is used up by the unit"
-    odds = np.log(np.minimum(2*allowed, 1))
-    return odds.sum() - odds.min() + np.log(units) > np.log(1e-4)
-
-# %% ../nbs/00_data.ipynb #7ae521b3
-def recover_rows(X, decimals=None):
-    "Counts of each cell of the CSR matrix `X` of log-normalised values, None where they cannot be told"
-    decimals, dtype = stored_decimals(X.data) if decimals is None else decimals, stored_dtype(X.data)
-    for x in np.split(X.data, X.indptr[1:-1]):
-        yield whole_multiples(np.expm1(x.astype(np.float64)), blur(x, dtype, decimals)) if len(x) else x
-
-# %% ../nbs/00_data.ipynb #b5ed1873
-def recover_counts(
-    adata,           # AnnData, or a matrix of cells x genes, holding log1p of scaled counts
-    *,
-    decimals=None,   # how many decimals were kept, where values were rounded; None finds out
-):                   # the same with raw counts in the place of the values
-    "Raw counts from log-normalised values; refuses what is not exact (a divisor common to all counts of a cell cannot be seen)"
-    if isinstance(adata, AnnData): return AnnData(recover_counts(whole_matrix(adata), decimals=decimals), obs=adata.obs.copy(), var=adata.var.copy())
-    X = check_matrix(adata).copy()
-    X.eliminate_zeros()
-    lo, hi, _ = scan(X.data)
-    if X.nnz and not (0 < lo and hi < 20): raise CountsError(f'these are not logarithms of scaled counts: they go from {lo:.3g} to {hi:.3g}', fix='give the log1p of scaled counts')
-    rows = list(recover_rows(X, decimals))
-    lost = [i for i, r in enumerate(rows) if r is None]
-    if lost: raise CountsError(f'no exact counts behind {len(lost):,} of {X.shape[0]:,} cells', f'rows {some(lost)}',
-        'their values are not whole multiples of one unit, or too few or too coarse to tell', 'ask for the file of raw counts')
-    return sp.csr_matrix((np.concatenate(rows or [X.data]).astype(np.float32), X.indices, X.indptr), X.shape)
 
 # %% ../nbs/00_data.ipynb #bf74bb14
 ensembl = re.compile(r'^ENS([A-Z]{3})?G\d{11}(\.\d+)?(?:_PAR_Y)?$', re.M)
@@ -449,80 +389,6 @@ def settle_labels(obs, column, unlabelled, allow_rare):
     if list(obs).count(column) > 1: raise LabelError(f'several columns are called {column!r}', fix='rename all but one')
     if column not in obs: raise unknown_label(column, list(obs), what='column of labels')
     return check_labels(obs[column], column, unlabelled=unlabelled, allow_rare=allow_rare)
-
-# %% ../nbs/00_data.ipynb #178b6326
-def align(
-    adata,            # cells to be brought to other genes
-    genes,            # the genes wanted, in their order
-    *,
-    fill='zero',      # 'zero' fills missing genes with zeros; 'error' refuses them
-    min_overlap=.8,   # the least share of `genes` that must be found
-):                    # new AnnData with exactly `genes`; uns['scgm']['align'] says what was kept, filled, dropped
-    "The same cells on another list of genes, matched by name"
-    if fill not in ('zero', 'error') or not 0 <= min_overlap <= 1: raise ScgmError(f'fill={fill!r}, min_overlap={min_overlap!r} is not known', fix='fill="zero" or fill="error"; min_overlap a share')
-    genes, have = pd.Index([genes] if isinstance(genes, str) else genes), adata.var_names
-    if not len(genes): raise GeneError('no genes were asked for', fix='give the names of the genes wanted')
-    if not genes.is_unique or not have.is_unique: raise GeneError('names of genes stand twice', some(genes[genes.duplicated()].union(have[have.duplicated()])), fix='check(adata, on_duplicate="sum")')
-    at = have.get_indexer(genes)
-    report = dict(kept=int((at >= 0).sum()), filled=list(genes[at < 0]), dropped=list(have.difference(genes, sort=False)))
-    refuse_overlap(report, genes, have, min_overlap if fill == 'zero' else 1)
-    move = sp.csr_matrix((np.ones(report['kept'], np.float32), (at[at >= 0], np.flatnonzero(at >= 0))), (adata.n_vars, len(genes)))
-    X = sp.csr_matrix(whole_matrix(adata) @ move)
-    X.sort_indices()
-    return note(AnnData(X, obs=adata.obs.copy(), var=fill_table(adata.var, genes), **kept_parts(adata)), align=report)
-
-# %% ../nbs/00_data.ipynb #72e02c2a
-def fill_table(var, genes):
-    "The table of genes on another list: False, an empty text or NaN where a gene is new"
-    new = var.reindex(genes)
-    for c, old in var.items():
-        if old.dtype == bool: new[c] = new[c].eq(True)
-        elif old.dtype == object or isinstance(old.dtype, pd.CategoricalDtype): new[c] = new[c].astype(object).where(new[c].notna(), '')
-    return new
-
-def note(adata, **what):
-    "Say in uns['scgm'] what was done"
-    old = adata.uns.get('scgm')
-    adata.uns['scgm'] = {**(old if isinstance(old, dict) else {}), **what}
-    return adata
-
-# %% ../nbs/00_data.ipynb #5a15c3e3
-def refuse_overlap(report, genes, have, least):
-    "Raise where too few genes were found, with the likely reason"
-    share = report['kept']/max(len(genes), 1)
-    if share >= least: return
-    ours, theirs = species_of(have), species_of(genes)
-    why = f'the cells are {ours}, the genes asked for {theirs}' if ours and theirs and ours != theirs else f'kinds of names: {shares(have)} here, {shares(genes)} wanted'
-    raise MismatchError(f'only {share:.0%} of {len(genes):,} genes were found', f'missing: {some(report["filled"])}', why,
-                        'map the names (map_genes), or lower min_overlap' if least < 1 else 'fill="zero" fills them with zeros')
-
-# %% ../nbs/00_data.ipynb #6a940208
-def map_genes(
-    adata,             # cells with names of one kind
-    table,             # dict or Series from the old name to the new, or a DataFrame whose first two columns are old and new
-    *,
-    unmapped='drop',   # genes that the table does not name: 'drop', 'keep' or 'error'
-):                     # new AnnData; genes that come to share a name are summed, uns['scgm']['map_genes'] reports
-    "Rename genes by a table, such as Ensembl id -> symbol"
-    if unmapped not in ('drop', 'keep', 'error'): raise ScgmError(f'unmapped={unmapped!r} is not known', fix="unmapped='drop', 'keep' or 'error'")
-    table = read_map(table)
-    new = [t if isinstance(t := table.get(g), str) and t.strip() else None for g in adata.var_names]
-    lost = [g for g, t in zip(adata.var_names, new) if t is None]
-    if lost and unmapped == 'error' or len(lost) == adata.n_vars: raise GeneError(f'{many(len(lost), "gene")} missing from the table', some(lost),
-        f'kinds of names here: {shares(adata.var_names)}', 'unmapped="drop" or "keep"' if len(lost) < adata.n_vars else 'is the table the right way round?')
-    if unmapped == 'keep': new = [t or g for g, t in zip(adata.var_names, new)]
-    out = merge_genes(adata, new)
-    return note(out, map_genes=dict(mapped=adata.n_vars - len(lost), unmapped=lost, summed=adata.n_vars - out.n_vars - len(lost)*(unmapped == 'drop')))
-
-# %% ../nbs/00_data.ipynb #c5960e06
-def read_map(table):
-    "Pairs of old and new names as a dict; an old name with two new ones is refused"
-    if isinstance(table, pd.DataFrame): pairs = table.iloc[:, :2].itertuples(index=False, name=None)
-    else: pairs = table.items()
-    pairs = {(old, new) for old, new in pairs if isinstance(new, str)}
-    twice = [old for old, n in Counter(old for old, _ in pairs).items() if n > 1]
-    if twice: raise GeneError(f'{many(len(twice), "gene")} with two new names', some(twice), 'nobody knows which is meant', 'keep one line for each old name')
-    return dict(pairs)
 
 # %% ../nbs/00_data.ipynb #54308310
 def normalise(

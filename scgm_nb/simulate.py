@@ -14,11 +14,12 @@ from scipy.special import expit, ndtri
 from tqdm.auto import tqdm
 from .data import *
 
-# %% ../nbs/00a_simulate.ipynb #9134afec
+# %% ../nbs/00a_simulate.ipynb #568d2e54
 def demo_cells():
     "The 700 real blood cells of the scanpy wheel: integer counts of 765 genes, `obs['cell_type']`"
     old = sc.datasets.pbmc68k_reduced()
-    counts = old.layers['counts'] if 'counts' in old.layers else recover_counts(old.raw.X)
+    total = old.obs['n_counts'].to_numpy(float)[:, None]
+    counts = old.layers['counts'] if 'counts' in old.layers else np.rint(np.expm1(old.raw.X.toarray().astype(float))*total/1e4)
     obs = pd.DataFrame({'cell_type': old.obs['bulk_labels'].astype('category'), 'total': old.obs['n_counts'].astype(int)})
     return ad.AnnData(sp.csr_matrix(counts, dtype=np.float32), obs, pd.DataFrame(index=list(old.raw.var_names)))
 

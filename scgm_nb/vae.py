@@ -158,7 +158,7 @@ def fitting(n, at, most, power): return int(2**np.clip(np.round(np.log2(at*(n/20
 def latent_size(n_cells): return fitting(n_cells, 16, 256, 1.2)
 def hidden_size(n_cells): return max(128, fitting(n_cells, 90, 512, .5))
 
-# %% ../nbs/01_vae.ipynb #e5ac8086
+# %% ../nbs/01_vae.ipynb #d95580cb
 def train_vae(
     cells,           # AnnData of raw counts, or a source of batches (see chapter 00ba)
     labels=None,     # obs column that names like cells: it guides the start and what is held out; the encoder never sees it
@@ -167,6 +167,7 @@ def train_vae(
     latent=None,     # numbers per cell; None follows the number of cells
     kind='nb',       # likelihood: 'nb', 'zinb', 'poisson', 'bernoulli'
     steps=None,      # most updates; None: 80 rounds through the cells, at least 800
+    refitted=True,   # learn the overdispersion anew at the rates found
     calibrated=True, # set the overdispersion by simulation in the end
     seed=0,          # of the start, the batches, the noise
     dials=None,      # other settings of the VAE: hidden, seen, prior, told_prior, warm, free_bits
@@ -182,8 +183,9 @@ def train_vae(
     learner = Learner(vae, *source.hold_out(.1, seed=seed), steps=steps, seed=seed, **kwargs)
     vae = named(learner.fit(), source, names[1])
     vae.history = learner.history
-    if kind in ('nb', 'zinb'): refit_dispersion(vae, X, y=y, seed=seed)
-    return calibrate(vae, X, groups, y=y, seed=seed) if calibrated and kind in ('nb', 'zinb') else vae
+    noisy = kind in ('nb', 'zinb')
+    if refitted and noisy: refit_dispersion(vae, X, y=y, seed=seed)
+    return calibrate(vae, X, groups, y=y, seed=seed) if calibrated and noisy else vae
 
 # %% ../nbs/01_vae.ipynb #9dc6630a
 def cells_source(cells, labels, covariates, *, seed=0):
@@ -246,7 +248,7 @@ def latent(self: VAE,
     noise = lambda rows: cell_normal((seed, 4), torch.as_tensor(rows), self.latent_size).float()
     return np.concatenate([(m.cpu() + (lv.cpu()/2).exp()*noise(rows)).numpy() for rows, m, lv in parts])
 
-# %% ../nbs/01_vae.ipynb #bfd64e92
+# %% ../nbs/01_vae.ipynb #051e2a02
 @patch
 @torch.no_grad()
 def rates(self: VAE,
@@ -270,15 +272,16 @@ def draw(self: VAE,
     y=None,      # their covariates, as numbers
     *,
     factor=1.,   # on the overdispersion
+    cells=None,  # numbers of the cells, to whom the dice belong; None counts from 0
     seed=0,      # the luck of cell i depends on this and on i
     chunk=512,   # cells at a time
 ):               # counts, CSR
     "Draw counts from latent numbers"
-    kind, out = likelihoods[self.kind], []
+    kind, out, cells = likelihoods[self.kind], [], range(len(z)) if cells is None else cells
     for lo, μ in self.rates(z, library, y, chunk=chunk):
         μ, *more = (p.double().cpu().numpy() for p in self.params(μ))
         if more: more[0] = more[0]*factor
-        out.append(sp.csr_matrix(kind.draw(cell_noise(seed, range(lo, lo + len(μ)), self.genes, stream=4), μ, *more)))
+        out.append(sp.csr_matrix(kind.draw(cell_noise(seed, cells[lo:lo + len(μ)], self.genes, stream=4), μ, *more)))
     return sp.vstack(out, 'csr').astype(np.float32)
 
 # %% ../nbs/01_vae.ipynb #dcaed9df
