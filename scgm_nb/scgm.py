@@ -14,7 +14,7 @@ from anndata import AnnData, read_h5ad
 from fastcore.basics import patch
 from tqdm.auto import tqdm
 
-# %% ../nbs/03b_scgm.ipynb #f71ab38a
+# %% ../nbs/03b_scgm.ipynb #882c7f04
 from .data import *
 from .data import some, unknown_label
 from .genes import align
@@ -26,7 +26,8 @@ from .learner import forked, seed_dice
 from .files import in_place_of
 from .likelihoods import likelihoods
 from .vae import *
-from .vae import guess_groups, some_cells
+from .vae import some_cells
+from .dispersion import calibrate, guess_groups
 from .sde import *
 from .sampling_cuda import *
 
