@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['read', 'write']
 
-# %% ../nbs/00d_files.ipynb #0bdcb2b8
+# %% ../nbs/00d_files.ipynb #26a273c3
 import bz2, codecs, csv, gzip, hashlib, io, json, os, re, secrets, shutil, warnings, zlib
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -17,9 +18,9 @@ from anndata import AnnData
 from anndata.io import read_elem, write_elem
 from fastcore.meta import delegates
 
-# %% ../nbs/00d_files.ipynb #6ca59378
+# %% ../nbs/00d_files.ipynb #27ea0350
 from .data import *
-from .data import some, many, look_like_genes
+from .data import falls, look_like_genes, many, scan, some
 
 # %% ../nbs/00d_files.ipynb #88bdf625
 def memory():
@@ -443,7 +444,7 @@ def judge_arrays(arrays, path, stored, limit=None):
         total += need; once += need*(place.strip('/').split('/')[0] not in ('layers', 'raw', 'varm', 'obsp', 'varp'))
     judge(once, stored, limit, f'{path}, all arrays together'); judge(total, stored, np.inf, f'{path}, all arrays together')
 
-# %% ../nbs/00d_files.ipynb #a8b563f1
+# %% ../nbs/00d_files.ipynb #98837a9a
 def read_anndata(f, layer=None, names='symbol'):
     "AnnData from an open h5ad or zarr group: the matrix that `layer` names, obs, var, obsm, uns"
     have = [*f.get('layers', ()), *(['raw'] if 'raw' in f else [])]
@@ -451,12 +452,31 @@ def read_anndata(f, layer=None, names='symbol'):
     at, var = ('X', 'var') if layer is None else ('raw/X', 'raw/var') if layer == 'raw' else (f'layers/{layer}', 'var')
     if at not in f or 'obs' not in f: raise FormatError(f'there is no {at if "obs" in f else "obs"} in the file', f'it holds {some(f)}', 'an AnnData file has X, obs and var', 'layer="raw" or the name of a layer; files older than anndata 0.7: write them anew')
     sparse_frame(f[at])
-    adata = AnnData(read_elem(f[at]), obs=read_elem(f['obs']), var=read_elem(f[var]), obsm=read_elem(f['obsm']) if 'obsm' in f else None, uns=read_elem(f['uns']) if 'uns' in f else None)
+    adata = AnnData(read_matrix(f[at]), obs=read_elem(f['obs']), var=read_elem(f[var]), obsm=read_elem(f['obsm']) if 'obsm' in f else None, uns=read_elem(f['uns']) if 'uns' in f else None)
     if 'gene_ids' not in adata.var: need_ids(adata.var, names)
     elif names == 'ensembl': adata.var = adata.var.rename_axis(None).assign(symbol=adata.var_names).set_index(adata.var['gene_ids'].astype(str).to_numpy()).drop(columns='gene_ids')
     return adata
 
 def no_layer(layer, have): return FormatError(f'there is no layer {layer!r}', f'layers: {some(have) if have else "none"}', fix=f'layer={have[0]!r}' if have else 'leave layer out')
+
+# %% ../nbs/00d_files.ipynb #07f0fbd5
+def read_matrix(x):
+    "A stored matrix; where it is sparse and in HDF5, each block is looked at while the next one is read"
+    if not isinstance(x, h5py.Group) or not {'data', 'indices', 'indptr'} <= set(x): return read_elem(x)
+    arrays = {k: np.empty(x[k].shape, x[k].dtype.newbyteorder('=')) for k in ('indices', 'data')}
+    with ThreadPoolExecutor(1) as aside:
+        looks = {k: [aside.submit(look, block) for block in blocks(x[k], arrays[k], shared)] for k, look, shared in (('indices', falls, 1), ('data', scan, 0))}
+    lo, hi, whole = zip(*[a.result() for a in looks['data']] or [scan(arrays['data'])])
+    X = dict(csr_matrix=sp.csr_matrix, csc_matrix=sp.csc_matrix)[x.attrs['encoding-type']]((arrays['data'], arrays['indices'], x['indptr'][:]), tuple(x.attrs['shape']))
+    X.seen = sum(a.result() for a in looks['indices']), (np.min(lo), np.max(hi), all(whole))
+    return X
+
+def blocks(stored, out, shared, size=1 << 20):
+    "Fill `out` from `stored` block by block, giving each as soon as it is there, with `shared` elements of the one before"
+    step = size if not stored.chunks else stored.chunks[0]*max(1, size//stored.chunks[0])
+    for i in range(0, len(out), step):
+        stored.read_direct(out, np.s_[i:i + step], np.s_[i:i + step])
+        yield out[max(i - shared, 0):i + step]
 
 # %% ../nbs/00d_files.ipynb #33fc13d8
 def sparse_frame(x):

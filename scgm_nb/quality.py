@@ -255,7 +255,7 @@ def enter(adata, labels, layer, *, generated=False):
     out.X = sp.csr_matrix(X, dtype=np.float32)
     return out, said + more + ['the generated values are not whole numbers: averages are not cells' + (' (or are they logarithms? recover_counts)' if X.data.max() < 20 else '')]
 
-# %% ../nbs/00b_quality.ipynb #1919a43a
+# %% ../nbs/00b_quality.ipynb #c116f1f6
 def same_genes(groups):
     "All groups on the genes that they share, in the order of the first"
     genes = groups[0].var_names
@@ -270,7 +270,7 @@ def as_cells(adata, labels):
     "Cells with one label each; several label columns are joined"
     columns = [labels] if isinstance(labels, str) else list(labels or [])
     y = adata.obs[columns].astype(str).agg(', '.join, axis=1).to_numpy(str) if columns else np.full(adata.n_obs, 'all')
-    return Cells(sp.csr_matrix(adata.X), normalise(adata), y, adata.obs)
+    return Cells(sp.csr_matrix(adata.X), normalise(adata.X), y, adata.obs)
 
 # %% ../nbs/00b_quality.ipynb #ee23d81e
 guide['type shares'] = ('use', 'other proportions than the real cells', '')
