@@ -693,6 +693,7 @@ d = { 'settings': { 'branch': 'main',
                              'scgm_nb.vae.log_weight': ('nbs/vae.html#log_weight', 'scgm_nb/vae.py'),
                              'scgm_nb.vae.named': ('nbs/vae.html#named', 'scgm_nb/vae.py'),
                              'scgm_nb.vae.new_vae': ('nbs/vae.html#new_vae', 'scgm_nb/vae.py'),
+                             'scgm_nb.vae.patient': ('nbs/vae.html#patient', 'scgm_nb/vae.py'),
                              'scgm_nb.vae.plot_units': ('nbs/vae.html#plot_units', 'scgm_nb/vae.py'),
                              'scgm_nb.vae.some_cells': ('nbs/vae.html#some_cells', 'scgm_nb/vae.py'),
                              'scgm_nb.vae.train_vae': ('nbs/vae.html#train_vae', 'scgm_nb/vae.py')}}}

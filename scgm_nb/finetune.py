@@ -58,7 +58,7 @@ def with_names(net, sizes):
     new.shift.copy_(regrouped(net.shift, net.init['sizes'], sizes))
     return new.to(net.mean.device)
 
-# %% ../nbs/03bb_finetune.ipynb #4eb43ea7
+# %% ../nbs/03bb_finetune.ipynb #03602a0d
 @patch
 def finetune(self: ScGM,
     cells,           # new cells, with all label columns of the model; old or new names
@@ -68,7 +68,7 @@ def finetune(self: ScGM,
     steps=None,      # most updates of the autoencoder
     net_steps=None,  # updates of the diffusion
     lr=1e-3,         # highest learning rate: half of that of training
-    seed=0,
+    seed=0,        # of everything random
     progress=True,   # show bars
     **learner,       # settings of both Learners
 )->'ScGM':           # a new model; this one stays as it is
@@ -78,13 +78,13 @@ def finetune(self: ScGM,
     memory = self.generate(rehearse or min(n, max(2000, 4*new.n_obs)), seed=seed + 1) if old is None else self.meet(old, self.labels)
     both, gm = together(memory, new, labels), self.enlarged(labels)
     source = CellSource(both, list(labels), seed=seed)
-    gm.learn_cells(source, n + new.n_obs, steps, lr=lr, seed=seed, progress=progress, **learner)
+    gm.learn_cells(source, n + new.n_obs, steps=steps, lr=lr, seed=seed, progress=progress, **learner)
     gm.learn_net(*encoded(gm.vae, source), added=new, steps=net_steps, seed=seed, progress=progress, **learner)
     gm.calibrate(*some_cells(source), seed=seed)
     gm.facts = dict(changes=changes(self, gm, both, new, seed=seed).reset_index().to_dict('records'))
     return gm
 
-# %% ../nbs/03bb_finetune.ipynb #57e6296c
+# %% ../nbs/03bb_finetune.ipynb #9ecb5d91
 def together(memory, new, labels):
     "Old and new cells as one AnnData, names in the order of the codes"
     obs = pd.concat([memory.obs[list(labels)].astype(str), new.obs[list(labels)].astype(str)])
@@ -92,7 +92,13 @@ def together(memory, new, labels):
     return AnnData(sp.vstack([memory.X, new.X], 'csr'), obs, new.var[[]].copy())
 
 @patch
-def learn_cells(self: ScGM, source, n, steps, **learner):
+def learn_cells(self: ScGM,
+    source,      # of old and new cells
+    n,           # how many cells it has seen in all
+    *,
+    steps=None,  # most updates
+    **learner,   # settings of the Learner
+):
     "Go on with the autoencoder; the weight of its prior follows the number of cells"
     self.vae.warm, self.vae.cells = 0., n
     self.vae.init.update(warm=0., cells=n)
@@ -100,7 +106,14 @@ def learn_cells(self: ScGM, source, n, steps, **learner):
     self.vae = Learner(self.vae, train, valid, steps=steps or int(np.clip(30*len(train), 400, 10_000)), **learner).fit()
 
 @patch
-def learn_net(self: ScGM, E, y, *, added, steps, **learner):
+def learn_net(self: ScGM,
+    E,           # encoded cells
+    y,           # their codes
+    *,
+    added,       # the new cells, for the census
+    steps=None,  # updates
+    **learner,   # settings of the Learner
+):
     "Go on with the diffusion, and add the new cells to the census"
     net = place_names(with_census(self.net, self.codes_of(added), E), E, y)
     self.net = train_net(E, y, [len(n) for n in self.labels.values()], start=net, steps=steps, **learner)

@@ -26,13 +26,13 @@ def moments(X):
     dev = square - 2*p*cross + p**2*(ℓ**2).sum() - p*ℓ.sum()
     return p, np.clip(dev/np.maximum(p**2*(ℓ**2).sum(), 1e-9), 1e-3, 5), ℓ
 
-# %% ../nbs/03ba_report.ipynb #f3a81bfb
+# %% ../nbs/03ba_report.ipynb #a663a534
 def independent_genes(
     cells,   # real cells, raw counts
     sizes,   # how many to draw of each type
     labels,  # the column of types
     *,
-    seed=0,
+    seed=0,        # of everything random
 ):           # AnnData
     "The simplest generator: every gene of every type by itself, negative binomial"
     drawn, rng = [], np.random.default_rng(seed)
@@ -44,13 +44,13 @@ def independent_genes(
     names = pd.Categorical(np.repeat(list(sizes), list(sizes.values())), cells.obs[labels].astype('category').cat.categories)
     return AnnData(sp.vstack(drawn, 'csr').astype(np.float32), pd.DataFrame({labels: names}, [f'nb-{i}' for i in range(len(names))]), cells.var[[]].copy())
 
-# %% ../nbs/03ba_report.ipynb #90840a47
+# %% ../nbs/03ba_report.ipynb #d24d153e
 @patch
 def gaussian_cells(self: ScGM,
     cells,   # training cells
     y,       # codes of the cells wanted
     *,
-    seed=0,
+    seed=0,        # of everything random
 ):           # AnnData
     "A baseline: one Gaussian per type in the latent space, decoded as the model does"
     from sklearn.covariance import LedoitWolf
@@ -63,9 +63,14 @@ def gaussian_cells(self: ScGM,
     X = self.decoded(u[:, :-1], np.exp(u[:, -1].clip(*self.net.span.tolist())), y, cells=range(len(y)), seed=seed)
     return assemble([(X, u)], AnnData(obs=self.frame(y, 'gauss'), var=pd.DataFrame(index=self.genes)))
 
-# %% ../nbs/03ba_report.ipynb #7dbdbd40
+# %% ../nbs/03ba_report.ipynb #5cbb433b
 @patch
-def rivals(self: ScGM, test, train, *, seed=0):
+def rivals(self: ScGM,
+    test,     # cells it has not seen
+    train,    # cells it was trained on
+    *,
+    seed=0,   # of the draws
+):
     "What the model is compared with: cells of each simpler method, as many of each type as `test` holds"
     column = next(iter(self.labels))
     sizes, rng = test.obs[column].astype(str).value_counts().to_dict(), np.random.default_rng([seed, 8])
@@ -74,13 +79,13 @@ def rivals(self: ScGM, test, train, *, seed=0):
     y = self.complete(self.table_codes(pd.DataFrame({column: np.repeat(list(sizes), list(sizes.values()))})), seed=seed)
     return {'independent genes': independent_genes(train, sizes, column, seed=seed), 'training cells again': again, 'Gaussian per type': self.gaussian_cells(train, y, seed=seed)}
 
-# %% ../nbs/03ba_report.ipynb #7cf275a9
+# %% ../nbs/03ba_report.ipynb #70e9192f
 @patch
 def report(self: ScGM,
     test,            # cells that the model has not seen
     train,           # cells it was trained on
     *,
-    seed=0,
+    seed=0,        # of everything random
     progress=True,   # show bars
     **settings,      # trees, splits ... see `evaluate`
 ):                   # Report: `table` has a column for each simpler method

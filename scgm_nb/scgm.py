@@ -123,7 +123,7 @@ def remember(self: CellNet,
     put(self.mean, M.mean(0)); put(self.sd, within); put(self.shift, B/within); put(self.between, between/within**2)
     return self
 
-# %% ../nbs/03b_scgm.ipynb #9748226b
+# %% ../nbs/03b_scgm.ipynb #ef8e44f6
 def train_net(
     E,            # encoded cells
     y,            # their codes
@@ -132,7 +132,7 @@ def train_net(
     start=None,   # a net to go on from
     steps=None,   # updates; None follows the number of cells
     lr=2e-3,      # highest learning rate
-    seed=0,
+    seed=0,        # of everything random
     **learner,    # settings of the Learner
 ):                # a CellNet
     "Learn the distribution of encoded cells"
@@ -166,7 +166,7 @@ class ScGM:
 
 def trained_already(*args, **kwargs): raise ScgmError('this model is trained already', 'train and load belong to the class', 'they give a new model, and this one would stay as it is', 'ScGM.train(cells, ...), or model.finetune(cells)')
 
-# %% ../nbs/03b_scgm.ipynb #1f3573c9
+# %% ../nbs/03b_scgm.ipynb #13e3e449
 @patch(cls_method=True)
 def train(cls: ScGM,
     cells,              # AnnData of raw counts (in memory or backed), or a source of batches
@@ -179,7 +179,7 @@ def train(cls: ScGM,
     latent=None,        # numbers per cell; None follows the number of cells
     steps=None,         # most updates of the autoencoder
     net_steps=None,     # updates of the diffusion
-    seed=0,
+    seed=0,        # of everything random
     resume=None,        # a folder for checkpoints, to begin in or to go on from
     progress=True,      # show bars
     dials=None,         # other settings of the VAE, see `VAE`
@@ -201,14 +201,14 @@ def door_source(cells, columns, layer, unlabelled, seed):
     if cells.isbacked: return FileSource(cells, columns, seed=seed)
     return CellSource(check(cells, columns, layer, unlabelled=unlabelled, allow_rare=True), columns, seed=seed)
 
-# %% ../nbs/03b_scgm.ipynb #93f062a5
+# %% ../nbs/03b_scgm.ipynb #0b75ca85
 @patch
 def calibrate(self: ScGM,
     X,       # training cells, counts
     y,       # their codes
     *,
     most=1500,   # cells to draw
-    seed=0,
+    seed=0,        # of everything random
 ):
     "Set the overdispersion so that cells drawn through the whole model scatter as the real ones do, within groups"
     if self.vae.kind not in ('nb', 'zinb'): return self
@@ -257,12 +257,12 @@ def table_codes(self: ScGM, table):
         if (out[:, j] < 0).any(): raise unknown_label(str(table[column].iloc[(out[:, j] < 0).argmax()]), names, column)
     return out
 
-# %% ../nbs/03b_scgm.ipynb #3394e2e5
+# %% ../nbs/03b_scgm.ipynb #f21dda50
 @patch
 def complete(self: ScGM,
     y,               # codes, -1 where nothing was said
     *,
-    seed=0,
+    seed=0,        # of everything random
     cells=None,      # numbers of the cells; None counts from 0
     balanced=False,  # each name of the first column as often as any other, where none was said
 ):                   # codes without a gap
@@ -321,12 +321,12 @@ def library_of(library, n, rows):
     if not np.isfinite(totals).all() or (totals <= 0).any() or totals.shape not in ((), (n,)): raise ScgmError('library= must be one positive number, or one a cell', f'{totals.size} numbers for {n} cells', fix='library=2000')
     return np.broadcast_to(totals, n)[rows]
 
-# %% ../nbs/03b_scgm.ipynb #cfd270ed
+# %% ../nbs/03b_scgm.ipynb #e8737dd2
 @patch
 def draw_latents(self: ScGM,
     y,            # codes of the cells, cells x columns; -1 for not told
     *,
-    seed=0,
+    seed=0,        # of everything random
     cells=None,   # numbers of the cells; None counts from 0
     **sampling,   # calls, sampler, weight, on_step, see `sample`
 ):                # z, and library sizes
@@ -334,14 +334,14 @@ def draw_latents(self: ScGM,
     u = sample(self.net, y, seed=seed, cells=cells, **sampling)
     return u[:, :-1].cpu().numpy(), u[:, -1].clamp(*self.net.span.tolist()).exp().cpu().numpy()
 
-# %% ../nbs/03b_scgm.ipynb #fefdf23f
+# %% ../nbs/03b_scgm.ipynb #2fed936c
 @patch
 def made(self: ScGM,
     y,              # codes without a gap
     *,
     cells,          # numbers of the cells
-    seed=0,
-    output='counts',
+    seed=0,         # of everything random
+    output='counts',# or 'rate', or 'latent'
     library=None,   # totals; None draws them
     **sampling,
 ):                  # counts, rates or None; latent numbers
@@ -352,7 +352,15 @@ def made(self: ScGM,
 
 @patch
 @torch.no_grad()
-def decoded(self: ScGM, z, ℓ, y, *, cells, seed=0, output='counts'):
+def decoded(self: ScGM,
+    z,               # latent numbers
+    ℓ,               # library sizes
+    y,               # codes
+    *,
+    cells,           # numbers of the cells, to whom the dice belong
+    seed=0,          # of the counts
+    output='counts', # or 'rate', or 'latent'
+):                   # CSR counts, a table of rates, or None
     "From latent numbers to counts, rates or nothing; the noise of the counts belongs to the cells"
     if output == 'latent': return None
     if output == 'counts': return self.vae.draw(z, ℓ, y, seed=seed, cells=cells)
@@ -417,7 +425,7 @@ def load(cls: ScGM,
     vae.gene_names, vae.covariates = saved.genes, {c: saved.labels[c] for c in told}
     return cls(vae, saved.models['net'], saved.labels, facts=saved.report)
 
-# %% ../nbs/03b_scgm.ipynb #d8398ed8
+# %% ../nbs/03b_scgm.ipynb #307f66ef
 demo_folder = Path(__file__).with_name('models')/'demo' if '__file__' in globals() else None
 
 def demo_model():
@@ -427,7 +435,7 @@ def demo_model():
 def train_demo(
     folder,         # where to write it
     *,
-    seed=0,
+    seed=0,        # of everything random
     progress=True,  # show bars
 ):                  # the model
     "Make the model that comes with the package: `python -c \"from scgm_nb.scgm import *; train_demo('scgm_nb/models/demo')\"`"
