@@ -155,7 +155,7 @@ def start(self: VAE,
 
 # %% ../nbs/01_vae.ipynb #82f6836e
 def fitting(n, at, most, power): return int(2**np.clip(np.round(np.log2(at*(n/2000)**power)), 3, np.log2(most)))
-def latent_size(n_cells): return fitting(n_cells, 16, 256, 1.2)
+def latent_size(n_cells): return max(16, fitting(n_cells, 16, 256, 1.2))
 def hidden_size(n_cells): return max(128, fitting(n_cells, 90, 512, .5))
 
 # %% ../nbs/01_vae.ipynb #d95580cb
