@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['verbs', 'command', 'mistyped', 'find_verb', 'aside', 'answer', 'text', 'row', 'table', 'plain', 'code_of', 'complain',
            'overview', 'run', 'main', 'depth', 'portrait', 'scgm_check', 'scgm_convert', 'scgm_evaluate',
-           'scgm_datasets', 'scgm_fetch', 'scgm_demo']
+           'scgm_datasets', 'scgm_fetch', 'columns_of', 'wanted', 'about_model', 'scgm_train', 'scgm_generate',
+           'scgm_finetune', 'open_model', 'scgm_demo']
 
 # %% ../nbs/07a_cli.ipynb #be12e7ec
 import errno, json, math, signal, sys, traceback, warnings
@@ -198,6 +199,65 @@ def scgm_fetch(
     """Get a public data set; a file already here is not fetched again
     scgm fetch pbmc3k"""
     return dict(name=name, file=str(sg.fetch(name)))
+
+# %% ../nbs/07a_cli.ipynb #ed305099
+def columns_of(text): return [c.strip() for c in text.split(',') if c.strip()] if text else []
+
+def wanted(
+    cells,   # '1000', or 'B cell=500, NK cell=200'; names of several columns with a slash between
+):
+    "What was asked for, as `generate` wants it"
+    if cells.strip().isdigit(): return int(cells)
+    parts = [c.rpartition('=') for c in columns_of(cells)]
+    if not parts or not all(name and n.strip().isdigit() for name, _, n in parts): raise sg.ScgmError(f'{cells!r} does not say which cells', fix='--cells 1000, or --cells "B cell=500, NK cell=200"')
+    return {tuple(k.strip() for k in name.split('/')): int(n) for name, _, n in parts}
+
+# %% ../nbs/07a_cli.ipynb #d6fce3e6
+def about_model(gm): return dict(labels=gm.labels, genes=len(gm.genes), latent=gm.vae.latent_size, learned_from=int(gm.net.count.sum()), hash=gm.hash)
+
+def scgm_train(
+    file:str,              # cells with raw counts
+    out:str,               # folder for the model
+    labels:str=None,       # columns to generate by, with commas between
+    covariates:str=None,   # columns that the decoder is told too: batch, donor
+    kind:str='nb',         # likelihood: nb, zinb, poisson, bernoulli
+    seed:int=0,            # of everything random
+    resume:str=None,       # folder for checkpoints, to begin in or to go on from
+    overwrite:bool=False,  # replace an older model
+):
+    """Learn to generate cells
+    scgm train cells.h5ad models/mine --labels cell_type"""
+    gm = sg.ScGM.train(sg.read(file), columns_of(labels), columns_of(covariates), kind=kind, seed=seed, resume=resume)
+    return dict(model=str(gm.save(out, overwrite=overwrite)), **about_model(gm))
+
+def scgm_generate(
+    model:str,               # folder of a model, or 'demo' for the one that comes along
+    out:str,                 # .h5ad to be written
+    cells:str='1000',        # how many, or "B cell=500, NK cell=200"
+    seed:int=0,              # cell i depends on this and i alone
+    library:float=None,      # counts of each cell; without it, like the training cells
+    balanced:bool=False,     # rare types as often as common ones
+):
+    """Draw new cells, a chunk at a time
+    scgm generate demo new.h5ad --cells "CD19+ B=30, Dendritic=20" """
+    gm = open_model(model)
+    made = gm.generate(wanted(cells), seed=seed, library='like-training' if library is None else library, balanced=balanced, to=out, progress=True)
+    return dict(written=out, cells=made.n_obs, genes=made.n_vars, **{c: made.obs[c].value_counts().loc[lambda n: n > 0].to_dict() for c in gm.labels})
+
+def scgm_finetune(
+    model:str,               # folder of a model, or 'demo'
+    file:str,                # new cells with raw counts and the label columns of the model
+    out:str,                 # folder for the new model
+    old:str=None,            # the old training cells; without them the model rehearses with its own
+    seed:int=0,              # of everything random
+    overwrite:bool=False,    # replace an older model
+):
+    """Teach a model new cells without forgetting the old ones
+    scgm finetune models/mine more.h5ad models/more"""
+    gm = open_model(model).finetune(sg.read(file), sg.read(old) if old else None, seed=seed)
+    return dict(model=str(gm.save(out, overwrite=overwrite)), changes=gm.diff().round(3).reset_index().to_dict('records'), **about_model(gm))
+
+def open_model(folder): return sg.demo_model() if folder == 'demo' else sg.ScGM.load(folder)
 
 # %% ../nbs/07a_cli.ipynb #0d0c0624
 def scgm_demo(
