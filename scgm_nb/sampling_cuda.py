@@ -12,14 +12,27 @@ from tqdm.auto import tqdm
 from .batches import cell_normal
 from .sde import *
 
-# %% ../nbs/03_sampling_cuda.ipynb #c0422452
-def karras(n, *, low=.02, high=80., ρ=7.):
+# %% ../nbs/03_sampling_cuda.ipynb #91678c03
+def karras(
+    n,         # how many
+    *,
+    low=.02,   # the last before 0
+    high=80.,  # the first
+    ρ=7.,      # the larger, the more of them are low
+):
     "`n` noise levels from `high` to `low`, evenly spaced in their `ρ`-th root, and 0"
     s = torch.linspace(high**(1/ρ), low**(1/ρ), n, dtype=torch.float64)**ρ
     return torch.cat([s, s.new_zeros(1)])
 
-# %% ../nbs/03_sampling_cuda.ipynb #0703415d
-def bell(n, *, low=.02, high=80., centre=-.5, width=2.5):
+# %% ../nbs/03_sampling_cuda.ipynb #6a385f0b
+def bell(
+    n,           # how many
+    *,
+    low=.02,     # the last before 0
+    high=80.,    # the first
+    centre=-.5,  # ln σ around which they are dense
+    width=2.5,   # how far they spread around it
+):
     "`n` noise levels from `high` to `low`, dense where cells are decided, and 0"
     ends = torch.sigmoid((torch.tensor([high, low], dtype=torch.float64).log() - centre)/width)
     s = (centre + width*torch.logit(torch.linspace(*ends.tolist(), n, dtype=torch.float64))).exp()
@@ -39,8 +52,15 @@ def steps(sigmas):
     s = [float(σ) for σ in sigmas]
     return [(i, a, b) for i, (a, b) in enumerate(zip(s, s[1:]))]
 
-# %% ../nbs/03_sampling_cuda.ipynb #e8225af7
-def heun(denoise, x, sigmas, *, noise=None, on_step=None):
+# %% ../nbs/03_sampling_cuda.ipynb #5a49ec17
+def heun(
+    denoise,       # the expected clean cell, a function of x and σ
+    x,             # noisy cells at the first noise level
+    sigmas,        # noise levels, falling; the last may be 0
+    *,
+    noise=None,    # not needed: this is an ODE
+    on_step=None,  # sees each guess, and may return another
+):                  # cells at the last level
     "Probability-flow ODE, second order, two calls a step"
     D = hooked(denoise, on_step)
     for i, a, b in steps(sigmas):
@@ -49,8 +69,16 @@ def heun(denoise, x, sigmas, *, noise=None, on_step=None):
         x = x + (b - a)*.5*(d + (y - D(y, b, i))/b) if b > 0 else y
     return x
 
-# %% ../nbs/03_sampling_cuda.ipynb #f7009bbd
-def sde2m(denoise, x, sigmas, *, noise, on_step=None, η=1.):
+# %% ../nbs/03_sampling_cuda.ipynb #c89b8747
+def sde2m(
+    denoise,       # the expected clean cell, a function of x and σ
+    x,             # noisy cells at the first noise level
+    sigmas,        # noise levels, falling; the last may be 0
+    *,
+    noise,         # noise(i) is the i-th draw for these cells
+    on_step=None,  # sees each guess, and may return another
+    η=1.,          # how much noise is taken out and put in anew
+):                  # cells at the last level
     "SDE form of DPM-Solver++(2M); with `η=0` no noise at all"
     D, old, before = hooked(denoise, on_step), None, 0.
     for i, a, b in steps(sigmas):
@@ -63,8 +91,15 @@ def sde2m(denoise, x, sigmas, *, noise, on_step=None, η=1.):
         old, before = x0, h
     return x
 
-# %% ../nbs/03_sampling_cuda.ipynb #cb61eeff
-def dpm2m(denoise, x, sigmas, *, noise=None, on_step=None):
+# %% ../nbs/03_sampling_cuda.ipynb #da6ea751
+def dpm2m(
+    denoise,       # the expected clean cell, a function of x and σ
+    x,             # noisy cells at the first noise level
+    sigmas,        # noise levels, falling; the last may be 0
+    *,
+    noise=None,    # not needed: this is an ODE
+    on_step=None,  # sees each guess, and may return another
+):                  # cells at the last level
     "DPM-Solver++(2M): probability-flow ODE, second order, one call a step"
     return sde2m(denoise, x, sigmas, noise=None, on_step=on_step, η=0.)
 
@@ -79,8 +114,16 @@ def adams(λ, a, b):
 
 def mean_of(seen, weights): return sum(float(w)*x0 for w, x0 in zip(weights, seen))
 
-# %% ../nbs/03_sampling_cuda.ipynb #f8e3a1e5
-def unipc(denoise, x, sigmas, *, noise=None, on_step=None, order=3):
+# %% ../nbs/03_sampling_cuda.ipynb #08f0bbd3
+def unipc(
+    denoise,       # the expected clean cell, a function of x and σ
+    x,             # noisy cells at the first noise level
+    sigmas,        # noise levels, falling; the last may be 0
+    *,
+    noise=None,    # not needed: this is an ODE
+    on_step=None,  # sees each guess, and may return another
+    order=3,       # of the predictor
+):                  # cells at the last level
     "UniPC: probability-flow ODE, predictor of `order` with a free corrector, one call a step"
     D, s = hooked(denoise, on_step), [float(σ) for σ in sigmas]
     λ, seen = [-math.log(σ) if σ > 0 else math.inf for σ in s], [D(x, s[0], 0)]          # newest first
@@ -92,8 +135,15 @@ def unipc(denoise, x, sigmas, *, noise=None, on_step=None, order=3):
         if i + 2 < len(s): x = shrunk + mean_of(seen, adams([λ[i + 1], *at], λ[i], λ[i + 1]))
     return x
 
-# %% ../nbs/03_sampling_cuda.ipynb #a3c5c44d
-def euler_maruyama(denoise, x, sigmas, *, noise, on_step=None):
+# %% ../nbs/03_sampling_cuda.ipynb #71137d54
+def euler_maruyama(
+    denoise,       # the expected clean cell, a function of x and σ
+    x,             # noisy cells at the first noise level
+    sigmas,        # noise levels, falling; the last may be 0
+    *,
+    noise,         # noise(i) is the i-th draw for these cells
+    on_step=None,  # sees each guess, and may return another
+):                  # cells at the last level
     "Reverse SDE by plain small steps"
     D = hooked(denoise, on_step)
     for i, a, b in steps(sigmas):
@@ -102,8 +152,17 @@ def euler_maruyama(denoise, x, sigmas, *, noise, on_step=None):
         x = x + (a**2 - b**2)/a**2*(x0 - x) + math.sqrt(a**2 - b**2)*noise(i + 1)
     return x
 
-# %% ../nbs/03_sampling_cuda.ipynb #ffbcfe62
-def langevin(denoise, x, sigmas, *, noise, on_step=None, inner=20, r=.16):
+# %% ../nbs/03_sampling_cuda.ipynb #c0d1ec51
+def langevin(
+    denoise,       # the expected clean cell, a function of x and σ
+    x,             # noisy cells at the first noise level
+    sigmas,        # noise levels, falling; the last may be 0
+    *,
+    noise,         # noise(i) is the i-th draw for these cells
+    on_step=None,  # sees each guess, and may return another
+    inner=20,      # Langevin steps at each level
+    r=.16,         # their size, in units of the noise level
+):                  # cells at the last level
     "The original's predictor-corrector: `inner` Langevin steps at each level, then one of the reverse SDE"
     D, draw = hooked(denoise, on_step), 0
     for i, a, b in steps(sigmas):
@@ -127,8 +186,13 @@ def cell_draws(
     cells = torch.as_tensor(cells, dtype=torch.int64, device=device)
     return lambda i: cell_normal((seed, 3, i), cells, dim).to(dtype)
 
-# %% ../nbs/03_sampling_cuda.ipynb #e4945c40
-def conditioned(net, y=None, *, weight=1.):
+# %% ../nbs/03_sampling_cuda.ipynb #5c1db350
+def conditioned(
+    net,        # a `ScoreNet`
+    y=None,     # covariate codes, or None: told nothing
+    *,
+    weight=1.,  # of the conditions
+):              # `denoise(x, σ)`
     "`net` as a `denoise(x, σ)` that is told `y`; a `weight` other than 1 exaggerates the difference it makes"
     if weight == 1: return lambda x, σ: net(x, σ, y)
     def denoise(x, σ):
@@ -170,8 +234,11 @@ def exact_trace(denoise, x, σ):
         rows = [torch.autograd.grad(x0[:, j].sum(), x, retain_graph=True)[0][:, j] for j in range(x.shape[1])]
     return x0.detach(), torch.stack(rows).sum(0)
 
-# %% ../nbs/03_sampling_cuda.ipynb #adcfad5b
-def log_prob(denoise, x, *,
+# %% ../nbs/03_sampling_cuda.ipynb #25d1a54a
+def log_prob(
+    denoise,            # the expected clean cell, a function of x and σ
+    x,                  # cells, as the denoiser sees them
+    *,
     calls=256,          # of the denoiser, four a step
     low=.02,            # noise level at which the density is asked for
     high=80.,           # noise level at which all is noise

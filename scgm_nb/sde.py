@@ -16,8 +16,10 @@ from .batches import Moment
 # %% ../nbs/02_sde.ipynb #e121ba97
 SDE = namedtuple('SDE', 'drift diffusion marginal end')
 
-# %% ../nbs/02_sde.ipynb #e852e580
-def ve(σ=25.):
+# %% ../nbs/02_sde.ipynb #89e625d4
+def ve(
+    σ=25.,  # the noise at time 1 is about this over the root of twice its logarithm
+):
     "Variance exploding: x keeps its place, the noise grows geometrically"
     return SDE(lambda x, t: 0*x, lambda t: σ**t, lambda t: (1 + 0*t, ((σ**(2*t) - 1)/(2*math.log(σ))).sqrt()), 1.)
 
@@ -25,24 +27,32 @@ def ve(σ=25.):
 def rate(t, low, high): return low + (high - low)*t
 def summed(t, low, high): return low*t + .5*(high - low)*t**2
 
-# %% ../nbs/02_sde.ipynb #3d47f38e
-def vp(low=.1, high=20.):
+# %% ../nbs/02_sde.ipynb #3eebdfc2
+def vp(
+    low=.1,    # rate at which the cell fades at time 0
+    high=20.,  # and at time 1
+):
     "Variance preserving: the cell fades as the noise comes in"
     β, B = (lambda t: rate(t, low, high)), (lambda t: summed(t, low, high))
     return SDE(lambda x, t: -.5*β(t)*x, lambda t: β(t).sqrt(), lambda t: ((-B(t)/2).exp(), (-torch.expm1(-B(t))).sqrt()), 1.)
 
-# %% ../nbs/02_sde.ipynb #06390d56
-def subvp(low=.1, high=20.):
+# %% ../nbs/02_sde.ipynb #d270bafc
+def subvp(
+    low=.1,    # rate at which the cell fades at time 0
+    high=20.,  # and at time 1
+):
     "As `vp`, with less noise on the way"
     β, B = (lambda t: rate(t, low, high)), (lambda t: summed(t, low, high))
     return SDE(lambda x, t: -.5*β(t)*x, lambda t: (β(t)*-torch.expm1(-2*B(t))).sqrt(), lambda t: ((-B(t)/2).exp(), -torch.expm1(-B(t))), 1.)
 
-# %% ../nbs/02_sde.ipynb #b105c1d2
-def edm(end=80.):
+# %% ../nbs/02_sde.ipynb #b81e39b7
+def edm(
+    end=80.,  # highest noise level
+):
     "Time is the noise level"
     return SDE(lambda x, t: 0*x, lambda t: (2*t).sqrt(), lambda t: (1 + 0*t, t), end)
 
-# %% ../nbs/02_sde.ipynb #da7f2746
+# %% ../nbs/02_sde.ipynb #995c7ca1
 class Mixture:
     "A mixture of Gaussians, seen through any amount of noise: everything about it is known"
     def __init__(self,
@@ -57,7 +67,9 @@ class Mixture:
         self.U = μ.new_zeros(*μ.shape, 0) if U is None else U
         self.λ = μ.new_zeros(len(μ), 0) if λ is None else λ
 
-    def only(self, k): return Mixture(self.w[k], self.μ[k], self.U[k], self.λ[k], floor=self.floor)
+    def only(self, k):
+        "The mixture of some components"
+        return Mixture(self.w[k], self.μ[k], self.U[k], self.λ[k], floor=self.floor)
 
 # %% ../nbs/02_sde.ipynb #b0008cb7
 def along(mix, x): return torch.einsum('nd,kdr->nkr', x, mix.U) - torch.einsum('kd,kdr->kr', mix.μ, mix.U)
@@ -70,9 +82,11 @@ def log_joint(mix, x, σ):
     size = v.log().sum(1) + (d - r)*a.log() + d*math.log(2*math.pi)
     return mix.w.log() - .5*(far + size), p
 
-# %% ../nbs/02_sde.ipynb #88311158
+# %% ../nbs/02_sde.ipynb #9c3b0bac
 @patch
-def log_prob(self: Mixture, x, σ=0.): return log_joint(self, x, σ)[0].logsumexp(1)
+def log_prob(self: Mixture, x, σ=0.):
+    "Log density at noise level `σ`"
+    return log_joint(self, x, σ)[0].logsumexp(1)
 
 @patch
 def sample(self: Mixture, n, *, seed=0):
@@ -95,8 +109,14 @@ def denoise(self: Mixture, x, σ):
     r = joint.softmax(1)
     return across*x + (1 - across)*r @ self.μ + torch.einsum('nkr,kdr->nd', r[..., None]*more*p, self.U)
 
-# %% ../nbs/02_sde.ipynb #acab6858
-def score(denoise, x, σ): return (denoise(x, σ) - x)/σ**2
+# %% ../nbs/02_sde.ipynb #20a1d9be
+def score(
+    denoise,  # the expected clean cell, a function of x and σ
+    x,        # noisy cells
+    σ,        # their noise level
+):            # one arrow per cell
+    "The direction in which the density grows"
+    return (denoise(x, σ) - x)/σ**2
 
 # %% ../nbs/02_sde.ipynb #e9d7906a
 def precondition(σ, σ_data=1.):
@@ -147,17 +167,21 @@ def biases(self: ScoreNet, σ, y=None):
     for j, e in enumerate(self.covariates): out = out + (0. if y is None else e(y[:, j] % e.num_embeddings))
     return out.unflatten(1, (self.depth, self.width))
 
-# %% ../nbs/02_sde.ipynb #63d3830e
+# %% ../nbs/02_sde.ipynb #deb3cf02
 @patch
-def forward(self: ScoreNet, x, σ, y=None):
-    "The expected clean cell behind `x`, standardised; `y` are covariate codes (n x covariates), -1 for not known"
+def forward(self: ScoreNet,
+    x,       # noisy cells, standardised
+    σ,       # noise level of all, or of each
+    y=None,  # covariate codes, cells x covariates; -1 for not known
+):           # cells of the same shape
+    "The expected clean cell behind `x`"
     σ = torch.as_tensor(σ, dtype=x.dtype, device=x.device).expand(len(x))
     skip, out, into, _ = (c[:, None] for c in precondition(σ, self.σ_data))
     h, bias = self.into(into*x), self.biases(σ, y)
     for j, block in enumerate(self.blocks): h = block(h, bias[:, j])
     return skip*x + out*self.out(h)
 
-# %% ../nbs/02_sde.ipynb #a70410cb
+# %% ../nbs/02_sde.ipynb #1e9edfc8
 @patch
 def fit_scale(self: ScoreNet, x):
     "Remember mean and standard deviation of the cells `x`"
@@ -166,31 +190,50 @@ def fit_scale(self: ScoreNet, x):
     return self
 
 @patch
-def standardise(self: ScoreNet, x): return (x - self.mean)/self.sd
-@patch
-def restore(self: ScoreNet, u): return u*self.sd + self.mean
+def standardise(self: ScoreNet, x):
+    "Cells in the units of the network"
+    return (x - self.mean)/self.sd
 
-# %% ../nbs/02_sde.ipynb #61a33a25
-def net_size(n):
+@patch
+def restore(self: ScoreNet, u):
+    "Cells in the units of the data"
+    return u*self.sd + self.mean
+
+# %% ../nbs/02_sde.ipynb #4ff27984
+def net_size(
+    n,  # training cells
+):
     "Width and depth that suit `n` cells"
     return dict(width=128, depth=3) if n < 30_000 else dict(width=256, depth=4) if n < 150_000 else dict(width=512, depth=4)
 
-# %% ../nbs/02_sde.ipynb #48ced6d2
-def denoising_loss(D, x0, σ, σ_data=1.):
+# %% ../nbs/02_sde.ipynb #0e70f4b3
+def denoising_loss(
+    D,          # the guess
+    x0,         # the clean cells
+    σ,          # noise level of each
+    *,
+    σ_data=1.,  # standard deviation of the data
+):              # one number per cell
     "Mean weighted squared error of each cell: 1 for a network that has learned nothing"
     return ((D - x0)**2).mean(1)*(σ**2 + σ_data**2)/(σ*σ_data)**2
 
-def training_levels(normal, centre=-.6, spread=1.2): return (centre + spread*normal).exp()
+def training_levels(normal, centre=-.6, spread=1.2):
+    "Noise levels to train on, from normal numbers"
+    return (centre + spread*normal).exp()
 
-# %% ../nbs/02_sde.ipynb #55ea1657
+# %% ../nbs/02_sde.ipynb #bce48062
 @patch
 def withhold(self: ScoreNet, y, moment):
     "Set a random part of the covariates to -1, each for itself"
     return torch.where(moment.uniform(y.shape[1]) < self.drop, -1, y) if y.shape[1] else y
 
 @patch
-def loss(self: ScoreNet, x, y, moment):
+def loss(self: ScoreNet,
+    x,       # latents
+    y,       # covariate codes
+    moment,  # the dice of these cells
+):           # a number
     "Denoising score matching, as the learner wants it: the mean over the cells"
     x0, σ = self.standardise(x), training_levels(moment.normal(1))[:, 0]
     D = self(x0 + σ[:, None]*moment.normal(x.shape[1]), σ, self.withhold(y, moment))
-    return denoising_loss(D, x0, σ, self.σ_data).mean()
+    return denoising_loss(D, x0, σ, σ_data=self.σ_data).mean()
