@@ -358,10 +358,11 @@ def refuse_rare(s, column, allow_rare, few=30):
     twins = pd.Series(n.index).groupby([same_name(v) for v in n.index]).agg(list)
     for t in twins[twins.map(len) > 1]: say(f'{some(t)} differ in spelling only; are they one type?')
 
-# %% ../nbs/00_data.ipynb #41253f8f
+# %% ../nbs/00_data.ipynb #e06d7f39
 def find_counts(adata, layer=None):
     "The matrix and the genes that `layer` names: None is X, 'raw' is adata.raw"
     if layer is None: return adata.X, adata.var
+    if not isinstance(layer, str): raise FormatError(f'the name of a layer was expected, not {layer!r}'[:200], fix='layer="counts", layer="raw", or leave it out to read X')
     if layer == 'raw' and adata.raw is not None: return adata.raw.X, adata.raw.var
     if layer in adata.layers: return adata.layers[layer], adata.var
     have = [*adata.layers, *(['raw'] if adata.raw is not None else [])]
@@ -480,7 +481,7 @@ def normalise(
     scale = np.divide(target, n, out=np.zeros_like(n), where=n > 0)
     return sp.csr_matrix((np.log1p(X.data*np.repeat(scale, np.diff(X.indptr))).astype(np.float32), X.indices.copy(), X.indptr.copy()), X.shape)
 
-# %% ../nbs/00_data.ipynb #e67a4a1e
+# %% ../nbs/00_data.ipynb #7a62273c
 def split(
     adata,        # cells
     by=None,      # an obs column: each of its names is split in the same proportion
@@ -495,6 +496,7 @@ def split(
         if column not in adata.obs: raise unknown_label(column, list(adata.obs), what='column')
         if adata.obs[column].isna().any(): raise LabelError(f'{many(adata.obs[column].isna().sum(), "cell")} without {column!r}', fix=f'name them, or drop them: adata[adata.obs[{column!r}].notna()]')
     if not (np.isscalar(test) and np.isreal(test) and 0 < test < 1): raise ScgmError(f'test={test!r} is not a share', fix='test=.2 puts a fifth of the cells aside')
+    if not isinstance(seed, (int, np.integer)) or seed < 0: raise ScgmError(f'seed={seed!r} is no whole number from 0 up', fix='seed=0')
     names = adata.obs[by].astype(str).to_numpy() if by else np.zeros(adata.n_obs, int)
     picked = split_groups(names, adata.obs[groups].astype(str), test, seed) if groups else split_within(names, test, seed)
     if picked.all() or not picked.any(): raise ScgmError(f'one of the parts would be empty: {picked.sum()} of {adata.n_obs} cells to test', fix='more cells, another test=, or fewer names in by=')

@@ -536,7 +536,7 @@ def read_loom(f, layer=None, names='symbol', block=4096):
     table = {k: text(obs[k]) if obs[k].dtype.kind in 'SO' else obs[k][:] for k in obs if obs[k].ndim == 1 and k not in ('CellID', 'obs_names')}
     return AnnData(sp.csr_matrix(sp.vstack(X)), obs=pd.DataFrame(table, index=cells), var=need_ids(pd.DataFrame(index=ids), names if not {'Accession', 'gene_ids'} & set(genes) else 'symbol'))
 
-# %% ../nbs/00d_files.ipynb #102f9454
+# %% ../nbs/00d_files.ipynb #fe54b762
 def inspect_zarr(folder, limit=None):
     "Refuse a zarr folder with pickled arrays, links to elsewhere, or arrays too large to be true"
     size = 0
@@ -549,6 +549,18 @@ def inspect_zarr(folder, limit=None):
     found = [m for n in ('.zarray', 'zarr.json', '.zmetadata') for m in Path(folder).rglob(n)]
     for meta in found: judge_arrays(described(meta, folder), folder, size, limit)
     judge_arrays((a for m in found if m.name != '.zmetadata' for a in islice(described(m, folder), 1)), folder, size, limit)
+    for m in found:
+        if m.name != '.zmetadata': judge_chunks(m)
+
+def claims_of(chunk):
+    "Bytes that the head of a compressed chunk says will come out of it: zstd and blosc say so, others do not"
+    with open(chunk, 'rb') as f: head = f.read(18)
+    if head[:4] == b'\x28\xb5\x2f\xfd' and len(head) > 14:
+        kind, dictionary, single = head[4] >> 6, (0, 1, 2, 4)[head[4] & 3], head[4] >> 5 & 1
+        width = (single, 2, 4, 8)[kind]
+        return int.from_bytes(head[(at := 6 - single + dictionary):at + width], 'little') + 256*(kind == 1)
+    if head[:1] in (b'\x01', b'\x02') and int.from_bytes(head[12:16], 'little') == chunk.stat().st_size: return int.from_bytes(head[4:8], 'little')
+    return 0
 
 def described(meta, folder):
     "Place and bytes of the array that a description is of (0 for a group), then of those it holds consolidated"
@@ -558,6 +570,15 @@ def described(meta, folder):
     inner = d.get('metadata') or (d.get('consolidated_metadata') or {}).get('metadata') or {}
     for name, one in inner.items(): yield f'{place}/{name}', array_size(one, meta)
 
+def judge_chunks(meta):
+    "Refuse a chunk whose head claims far more bytes than the description of its array"
+    d = json.loads(meta.read_text())
+    most = 2*array_size(d, meta) + 1e8*(str(d.get('dtype', d.get('data_type', ''))) in ('|O', 'string')) + 1e6      # texts have no fixed size
+    if 'shape' not in d: return
+    for chunk in meta.parent.rglob('*'):
+        if chunk.is_file() and chunk != meta and (claim := claims_of(chunk)) > most: raise LimitError(f'a chunk claims {claim:,} bytes, its whole array has {array_size(d, meta):,.0f}', str(chunk),
+            'its head is wrong, or meant to fill the memory', 'fetch the folder again')
+
 def array_size(d, meta):
     "Bytes that an array claims, or the larger one of its chunks; no pickle among its codecs"
     if 'pickle' in json.dumps([d.get(k) for k in ('filters', 'compressor', 'codecs')]): raise UnsafeFileError('an array is stored as a pickle', str(meta), 'reading a pickle runs whatever program it holds', 'do not open it; ask for plain arrays')
@@ -566,11 +587,17 @@ def array_size(d, meta):
     chunk = d.get('chunks') or d.get('chunk_grid', {}).get('configuration', {}).get('chunk_shape') or [1]
     return max(np.prod([float(n) for n in shape]) for shape in (d['shape'], chunk))*(int(width[0]) / (8 if 'data_type' in d else 1) if width else 8)
 
-# %% ../nbs/00d_files.ipynb #15016c70
+# %% ../nbs/00d_files.ipynb #47f0933c
+@contextmanager
+def bounded(place):
+    "A chunk that asks for more memory than there is says so as one of our errors"
+    try: yield
+    except MemoryError as e: raise LimitError('reading this asks for more memory than there is', str(place), 'a chunk claims more than it holds, or the cells are too many', 'fetch it again, or a machine with more memory') from e
+
 def read_zarr(folder, layer=None, names='symbol', limit=None):
     "AnnData from a zarr folder"
     import zarr
-    with readable(folder, 'or write it anew from its source'):
+    with readable(folder, 'or write it anew from its source'), bounded(folder):
         inspect_zarr(folder, limit)
         return read_anndata(zarr.open_group(folder, mode='r', use_consolidated=False), layer, names)
 

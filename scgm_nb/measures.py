@@ -98,13 +98,13 @@ def forest_auc(
     p = cross_val_predict(forest, x, y, cv=StratifiedKFold(folds, shuffle=True, random_state=seed), method='predict_proba')
     return float(roc_auc_score(y, p[:, 1]))
 
-# %% ../nbs/00ac_measures.ipynb #22a713e4
+# %% ../nbs/00ac_measures.ipynb #8b23d8b4
 guide |= {'forest AUC, expression': ('discriminators', 'told apart by a forest', 'copies?'),
           'forest AUC, PCs': ('discriminators', 'told apart by a forest', 'copies?')}
 
-def forest_figures(r, f, trees, most=1000):
+def forest_figures(r, f, trees, most=None):
     "A forest on the variable genes and one on the components, of at most `most` cells a side (every k-th, so all types)"
-    k = np.linspace(0, len(r) - 1, min(len(r), most)).astype(int)
+    k = np.linspace(0, len(r) - 1, min(len(r), most or len(r))).astype(int)
     return {('forest AUC, expression', 'all'): forest_auc(r.e[k], f.e[k], trees=trees), ('forest AUC, PCs', 'all'): forest_auc(r.p[k], f.p[k], trees=trees)}
 
 # %% ../nbs/00ac_measures.ipynb #ad001694
