@@ -179,7 +179,7 @@ def main():
     args.add_argument('--tasks', nargs='*', default=['pbmc', 'kang', 'tian', 'mixtures', 'hoek'])
     args.add_argument('--repeats', type=int, nargs='*', default=[0, 1, 2, 3, 4], help='which of the five')
     args.add_argument('--out', type=Path, help='file that the tables are added to')
-    args.add_argument('--rows', type=Path, help='file of scores that rows are added to, so that repeats can be run one by one; with no tasks, its tables are printed')
+    args.add_argument('--rows', type=Path, help='file that scores are added to after each repeat; with no tasks, its tables are printed')
     args.add_argument('--sctape', metavar='PYTHON', help='an interpreter that has scTAPE 1.1.2')
     for flag in ('small', 'speed', 'coverage'): args.add_argument(f'--{flag}', action='store_true')
     args = args.parse_args()
@@ -190,12 +190,11 @@ def main():
     if args.speed: return speed(say)
     if args.coverage: return coverage(say)
     if args.sctape: return sctape(args.sctape, say, args.repeats)
-    jobs = [('demo', 0)] if args.small else [(t, i) for t in args.tasks for i in args.repeats if t != 'hoek' or i == 0]
-    rows = [repeat(*job) for job in jobs]
-    if args.rows:
-        old = [pd.read_csv(args.rows)] if args.rows.exists() else []
-        rows = [pd.concat(old + rows)]
-        rows[0].round(5).to_csv(args.rows, index=False)
-    if not jobs or not args.rows: show(pd.concat(rows), say)
+    jobs = [('demo', 0)] if args.small else [(t, i) for i in args.repeats for t in args.tasks if t != 'hoek' or i == 0]
+    rows = pd.read_csv(args.rows) if args.rows and args.rows.exists() else None
+    for job in jobs:
+        rows = pd.concat([rows, repeat(*job)])
+        if args.rows: rows.round(5).to_csv(args.rows, index=False)
+    if not jobs or not args.rows: show(rows, say)
 
 if __name__ == '__main__': main()

@@ -30,7 +30,7 @@ from .mixtures import tables, cell_shares
 from .tape import *
 from .tape import one_thread
 
-# %% ../nbs/06_deconv.ipynb #83999cd6
+# %% ../nbs/06_deconv.ipynb #7cd95c06
 @dataclass
 class Cells:
     "Reference cells, and which of them are held out"
@@ -49,9 +49,9 @@ class Cells:
         return tables(c.X, c.code, c.group, c.types, c.genes)
 
     def chances(self, rng):
-        "How likely each cell is drawn when its type is: a bootstrap, in which the held-out cells weigh more than the others, by a random factor"
+        "How likely each cell is drawn when its type is: a bootstrap, of held-out donors or of all cells (held-out ones weigh a little more)"
         if self.held is None: return np.ones(len(self.code))
-        out = 1 if self.whole else rng.uniform(.5, 1)
+        out = 1 if self.whole else .6
         return rng.exponential(size=len(self.code))*np.where(self.held, out, 1 - out)
 
 # %% ../nbs/06_deconv.ipynb #428bb9a4
@@ -192,18 +192,18 @@ def hints(p, every):
     "What an error may depend on: nothing, the proportion itself, how far the methods disagree"
     return np.stack([np.ones(p.shape), np.sqrt(p*(1 - p)), every.std(0)], -1)
 
-# %% ../nbs/06_deconv.ipynb #69477e08
+# %% ../nbs/06_deconv.ipynb #b0ea133f
 def calibrate(level, P, T, u, looks):
     "Everything that the rehearsal teaches: weights by level, expected errors, their quantiles, what is unknown"
-    L, M, K = len(levels), P.shape[1], P.shape[2]
+    L, M, K, clean = len(levels), P.shape[1], P.shape[2], u == 0
     at = np.maximum.accumulate([np.median(looks[level == l, 0]) + 1e-6*l for l in range(L)])
     weights = np.array([stack(P[level == l], T[level == l]) for l in range(L)])
     est = np.concatenate([np.stack([np.einsum('m,mk->k', blend(t, at, weights), p) for t, p in zip(looks[:, 0], P)])[:, None], P], 1)
     H = np.stack([[hints(e, p) for e in es] for es, p in zip(est, P)])           # bulks x methods x types x hints
     miss = abs(est - T[:, None])
-    coef = np.array([[[nnls(H[level == l][:, m, k], miss[level == l][:, m, k])[0] for k in range(K)] for l in range(L)] for m in range(M + 1)])
+    coef = np.array([[[nnls(H[clean & (level == l)][:, m, k], miss[clean & (level == l)][:, m, k])[0] for k in range(K)] for l in range(L)] for m in range(M + 1)])
     size = np.stack([[(blend(t, at, coef[m])*h[m]).sum(-1) for m in range(M + 1)] for t, h in zip(looks[:, 0], H)]) + 2e-3
-    return dict(at=at, weights=weights, coef=coef, scores=np.sort(miss/size, 0), **unknown_part(level, at, u, looks))
+    return dict(at=at, weights=weights, coef=coef, scores=np.sort((miss/size)[clean], 0), **unknown_part(level, at, u, looks))
 
 # %% ../nbs/06_deconv.ipynb #1c556a00
 def few_cells(n, coverage):
@@ -246,7 +246,7 @@ def as_tables(**arrays):
     for k, v in arrays.items(): getattr(t, k).copy_(torch.tensor(np.asarray(v, np.float64)))
     return t
 
-# %% ../nbs/06_deconv.ipynb #27824036
+# %% ../nbs/06_deconv.ipynb #50b5fa4a
 class Deconvolver:
     "Learns from labelled cells to say what bulk samples are made of"
     def __init__(self, signature, net, net_at, tables, labels): self.signature, self.net, self.net_at, self.tables, self.labels = signature, net, net_at, tables, labels
@@ -263,7 +263,7 @@ class Deconvolver:
         groups=None,         # the obs column of donors or batches: whole ones are held out, and what differs between them is allowed for
         layer=None,          # where the counts are, when not in X
         sizes=None,          # molecules in a cell of each type (dict), where they are known better than from the counts; 'equal' for none
-        per=60,              # bulks simulated for each held-out part and level of platform shift
+        per=50,              # bulks simulated for each held-out part and level of platform shift
         seed=0,              # the same seed, the same answers
         progress=True,       # a bar
     ):                       # Deconvolver
