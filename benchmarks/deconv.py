@@ -158,7 +158,8 @@ def coverage(say, splits=10):
     say(f'\nDemo cells, {splits} random halves x 100 mixtures: 90% intervals cover {table.to_numpy().mean():.3f} (sd over halves {table.mean(axis=1).std():.3f})\nper type: {table.mean().round(2).to_dict()}')
 
 def sctape(python, say, repeats=(0,), limit=1500):
-    "The package itself, in its own interpreter and process, from files in its own formats"
+    "The package itself, in its own interpreter and process, from files in its own formats; its memory grows less with this threshold of malloc"
+    env = os.environ | dict(MALLOC_MMAP_THRESHOLD_='65536', OMP_NUM_THREADS='1', MPLBACKEND='Agg', PYTHONPATH='')
     for seed in repeats:
         (name, ref, _, b, truth, _), = pbmc(seed)
         with tempfile.TemporaryDirectory() as folder:
@@ -168,7 +169,7 @@ def sctape(python, say, repeats=(0,), limit=1500):
             pd.DataFrame(b.X[:, keep].toarray().astype(int), b.obs_names, b.var_names[keep]).to_csv(folder/'bulk.tsv', sep='\t')
             for adapt in ('no', 'yes'):
                 start = time.time()
-                try: done = subprocess.run([python, str(here/'sctape.py'), 'cells.tsv', 'bulk.tsv', 'out.tsv', adapt], cwd=folder, capture_output=True, text=True, timeout=limit)
+                try: done = subprocess.run([python, str(here/'sctape.py'), 'cells.tsv', 'bulk.tsv', 'out.tsv', adapt], cwd=folder, capture_output=True, text=True, timeout=limit, env=env)
                 except subprocess.TimeoutExpired: say(f'\nscTAPE 1.1.2, adaptive={adapt}, {name}, repeat {seed}: no answer within {limit} s'); continue
                 if done.returncode: say(f'\nscTAPE 1.1.2, adaptive={adapt}, {name}, repeat {seed}: failed: {done.stderr.strip().splitlines()[-1][:200]}'); continue
                 out = pd.read_csv(folder/'out.tsv', sep='\t', index_col=0).set_axis(truth.index)[list(truth)]
