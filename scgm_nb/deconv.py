@@ -30,7 +30,7 @@ from .mixtures import tables, cell_shares
 from .tape import *
 from .tape import one_thread
 
-# %% ../nbs/06_deconv.ipynb #83999cd6
+# %% ../nbs/06_deconv.ipynb #7cd95c06
 @dataclass
 class Cells:
     "Reference cells, and which of them are held out"
@@ -49,9 +49,9 @@ class Cells:
         return tables(c.X, c.code, c.group, c.types, c.genes)
 
     def chances(self, rng):
-        "How likely each cell is drawn when its type is: a bootstrap, in which the held-out cells weigh more than the others, by a random factor"
+        "How likely each cell is drawn when its type is: a bootstrap, of held-out donors or of all cells (held-out ones weigh a little more)"
         if self.held is None: return np.ones(len(self.code))
-        out = 1 if self.whole else rng.uniform(.5, 1)
+        out = 1 if self.whole else .6
         return rng.exponential(size=len(self.code))*np.where(self.held, out, 1 - out)
 
 # %% ../nbs/06_deconv.ipynb #428bb9a4
@@ -121,7 +121,7 @@ def fit_tape(cells, s, rng, seed, n=2000, progress=False):
     B, R = tape_bulks(cells, s, at, n, rng)
     return train_tape(part(s, at), B, R, seed=seed, progress=progress), at
 
-# %% ../nbs/06_deconv.ipynb #da8a83e4
+# %% ../nbs/06_deconv.ipynb #f19b0135
 class Members:
     "Every method, ready for bulks on some genes (`on`, positions) of a signature"
     def __init__(self, s, net, at, on=None):
@@ -145,6 +145,11 @@ class Members:
         frames = [pd.DataFrame(sig, self.s.types, self.full.genes[self.net_at]) for _, sig in found]
         return np.concatenate([r for r, _ in found])[:, None], frames[0] if adapt_to == 'all' else dict(zip(samples, frames))
 
+    def without(self, k):
+        "The same reference, had it never seen type `k`"
+        s, rest = self.s, np.arange(len(self.s.types)) != k
+        return Members(Signature(s.types[rest], s.genes, s.share[rest], s.error[rest], s.size[rest], s.cells[rest]), None, np.array([], int))
+
     def one(self, name, b, r):
         "Read shares by the method of this name; `r` is the weighted answer"
         if name == 'weighted': return r
@@ -153,18 +158,18 @@ class Members:
         return em_shares(b, self.s, self.at, rounds=100) if name == 'em' else tape_shares(self.look(b, r), self.net)
 
     def all(self, b, reads, names):
-        "Read shares by each method, the relative misfit of the weighted one, and shares of the reads above and far above it"
+        "Read shares by each method; of the weighted one the relative misfit, the share of the reads that it leaves, and that far above it"
         r, tau = weighted_shares(b, self.s, self.at, reads=reads)
         fit = np.einsum('k,kg->g', r, self.s.share)
-        return np.array([to_one(self.one(n, b, r)) for n in names]), np.array([tau, np.maximum(b - fit, 0).sum(), np.maximum(b - 5*fit, 0).sum()])
+        return np.array([to_one(self.one(n, b, r)) for n in names]), np.array([tau, 1 - fit.sum(), np.maximum(b - 5*fit, 0).sum()])
 
-# %% ../nbs/06_deconv.ipynb #dc79e15a
+# %% ../nbs/06_deconv.ipynb #927f83ef
 names = ['nnls', 'weighted', 'em', 'tape']      # the methods that are rehearsed, and that the stack may use
 levels, block = (0., .3, .7, 1.2), 10      # of platform shift; bulks of one crowd of cells
 
 def rehearse(cells, *, per, seed, progress):
     "Bulks from held-out cells under each level, taken apart by methods that never saw those cells"
-    rows, (masks, whole) = [], folds(cells, seed)
+    rows, blind, (masks, whole) = [], [], folds(cells, seed)
     bar = tqdm(total=len(masks)*len(levels)*per, desc='rehearse', disable=not progress, leave=False)
     for f, held in enumerate(masks):
         ours, rng = Cells(cells.X, cells.code, cells.group, cells.types, cells.genes, held, whole), np.random.default_rng([seed, 2, f])
@@ -174,7 +179,13 @@ def rehearse(cells, *, per, seed, progress):
             for b, t, _, u in zip(*simulate_bulks(ours, s, block, levels[l], rng)):
                 r, look = m.all(b, 1e7, names)
                 rows.append((l, to_one(r/s.size), t, u, look)); bar.update()
-    return [np.array(v) for v in zip(*rows)]      # level, methods x types, truth, unknown, looks
+                if u == 0 and len(s.types) > 2: blind.append((l, *blinded(m, b, t*s.size, rng)))
+    return [np.array(v) for v in zip(*rows)], [np.array(v) for v in zip(*blind)]      # level, methods x types, truth, unknown, looks; level, unknown, looks
+
+def blinded(m, b, reads, rng):
+    "A bulk as it looks to a reference that lacks one of its types: the share of the reads which that type has, and the looks"
+    k = rng.choice(np.flatnonzero(reads > 0))
+    return to_one(reads)[k], m.without(k).all(b, 1e7, [])[1]
 
 # %% ../nbs/06_deconv.ipynb #87c703a6
 def stack(P, T):
@@ -192,18 +203,18 @@ def hints(p, every):
     "What an error may depend on: nothing, the proportion itself, how far the methods disagree"
     return np.stack([np.ones(p.shape), np.sqrt(p*(1 - p)), every.std(0)], -1)
 
-# %% ../nbs/06_deconv.ipynb #69477e08
-def calibrate(level, P, T, u, looks):
+# %% ../nbs/06_deconv.ipynb #468cf7d9
+def calibrate(level, P, T, u, looks, *, blind):
     "Everything that the rehearsal teaches: weights by level, expected errors, their quantiles, what is unknown"
-    L, M, K = len(levels), P.shape[1], P.shape[2]
+    L, M, K, clean = len(levels), P.shape[1], P.shape[2], u == 0
     at = np.maximum.accumulate([np.median(looks[level == l, 0]) + 1e-6*l for l in range(L)])
     weights = np.array([stack(P[level == l], T[level == l]) for l in range(L)])
     est = np.concatenate([np.stack([np.einsum('m,mk->k', blend(t, at, weights), p) for t, p in zip(looks[:, 0], P)])[:, None], P], 1)
     H = np.stack([[hints(e, p) for e in es] for es, p in zip(est, P)])           # bulks x methods x types x hints
     miss = abs(est - T[:, None])
-    coef = np.array([[[nnls(H[level == l][:, m, k], miss[level == l][:, m, k])[0] for k in range(K)] for l in range(L)] for m in range(M + 1)])
+    coef = np.array([[[nnls(H[clean & (level == l)][:, m, k], miss[clean & (level == l)][:, m, k])[0] for k in range(K)] for l in range(L)] for m in range(M + 1)])
     size = np.stack([[(blend(t, at, coef[m])*h[m]).sum(-1) for m in range(M + 1)] for t, h in zip(looks[:, 0], H)]) + 2e-3
-    return dict(at=at, weights=weights, coef=coef, scores=np.sort(miss/size, 0), **unknown_part(level, at, u, looks))
+    return dict(at=at, weights=weights, coef=coef, scores=np.sort((miss/size)[clean], 0), **unknown_part(level, at, u, looks, *blind))
 
 # %% ../nbs/06_deconv.ipynb #1c556a00
 def few_cells(n, coverage):
@@ -211,17 +222,18 @@ def few_cells(n, coverage):
     half = .5 + coverage/2
     return student.ppf(half, np.maximum(n - 1, 1))/norm.ppf(half)
 
-# %% ../nbs/06_deconv.ipynb #f1a92179
+# %% ../nbs/06_deconv.ipynb #50c74d19
 def clues(looks, usual):
-    "What an unknown part changes: reads above and far above the fit, beyond what is usual at this misfit"
+    "What an unknown part changes: reads left by the fit, and far above it, beyond what is usual at this misfit"
     return np.stack([np.maximum(looks[:, 1] - usual[:, 0], 0), np.maximum(looks[:, 2] - usual[:, 1], 0)], 1)
 
-def unknown_part(level, at, u, looks):
+def unknown_part(level, at, u, looks, blind_level=(), blind_u=(), blind_looks=()):
     "How to read the unknown share off the misfit, and what it reads where nothing is unknown"
     usual = np.array([[np.median(looks[(level == l) & (u == 0), j]) for j in (1, 2)] for l in range(len(at))])
-    C = clues(looks, np.stack([blend(t, at, usual) for t in looks[:, 0]]))
-    known = nnls(C, u)[0]
-    limit = np.array([np.quantile((C @ known)[(level == l) & (u == 0)], .99) for l in range(len(at))])
+    L = np.r_[looks, np.reshape(blind_looks, (-1, 3))]
+    C = clues(L, np.stack([blend(t, at, usual) for t in L[:, 0]]))
+    known = nnls(C, np.r_[u, blind_u])[0]
+    limit = np.array([np.quantile((C[:len(u)] @ known)[(level == l) & (u == 0)], .99) for l in range(len(at))])
     return dict(usual=usual, known=known, limit=limit)
 
 # %% ../nbs/06_deconv.ipynb #d33d1801
@@ -246,7 +258,7 @@ def as_tables(**arrays):
     for k, v in arrays.items(): getattr(t, k).copy_(torch.tensor(np.asarray(v, np.float64)))
     return t
 
-# %% ../nbs/06_deconv.ipynb #27824036
+# %% ../nbs/06_deconv.ipynb #dacffe51
 class Deconvolver:
     "Learns from labelled cells to say what bulk samples are made of"
     def __init__(self, signature, net, net_at, tables, labels): self.signature, self.net, self.net_at, self.tables, self.labels = signature, net, net_at, tables, labels
@@ -263,7 +275,7 @@ class Deconvolver:
         groups=None,         # the obs column of donors or batches: whole ones are held out, and what differs between them is allowed for
         layer=None,          # where the counts are, when not in X
         sizes=None,          # molecules in a cell of each type (dict), where they are known better than from the counts; 'equal' for none
-        per=60,              # bulks simulated for each held-out part and level of platform shift
+        per=50,              # bulks simulated for each held-out part and level of platform shift
         seed=0,              # the same seed, the same answers
         progress=True,       # a bar
     ):                       # Deconvolver
@@ -273,7 +285,8 @@ class Deconvolver:
         code = reference.obs[labels].cat.codes.to_numpy().astype(int)
         cells = Cells(reference.X, code, np.zeros(len(code), int) if groups is None else pd.factorize(reference.obs[groups])[0], s.types, s.genes)
         with one_thread():
-            found = calibrate(*rehearse(cells, per=per, seed=seed, progress=progress))
+            rows, blind = rehearse(cells, per=per, seed=seed, progress=progress)
+            found = calibrate(*rows, blind=blind)
             net, at = fit_tape(cells, s, np.random.default_rng([seed, 3]), seed, progress=progress)
         return cls(s, net, at, found, labels)
 
