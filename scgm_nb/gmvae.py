@@ -10,31 +10,43 @@ import numpy as np, pandas as pd, torch
 from anndata import AnnData
 from fastcore.basics import patch
 
-# %% ../nbs/05_gmvae.ipynb #8c916109
+# %% ../nbs/05_gmvae.ipynb #e925c493
 from .data import *
 from .data import note, some, unknown_label
 from .simulate import whole
 from .batches import *
 from .folder import *
 from .learner import *
+from .learner import forked
 from .vae import *
 from .vae import guess_groups, some_cells
 from .mixture import *
 from .mixture import fit_noise, name_genes, new_mixture
 
-# %% ../nbs/05_gmvae.ipynb #0325474e
-def guess_types(m, y, *, components, seed=0, rounds=2):
-    "A type for each cell, from its latent numbers and the labels that are known (-1: none)"
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+# %% ../nbs/05_gmvae.ipynb #d44a339f
+def guess_none(m, components, *, seed=0):
+    "A component for each cell, from its latent numbers"
     from sklearn.mixture import GaussianMixture
-    if components == 1: return np.zeros(len(m), int)
-    if (y < 0).all(): return GaussianMixture(components, covariance_type='tied', n_init=5, reg_covar=.05, random_state=seed).fit_predict(m)
-    centre = np.stack([m[y == k].mean(0) for k in range(components)])
-    found = ((m[:, None] - centre)**2).sum(-1).argmin(1)
-    for _ in range(rounds): found = LinearDiscriminantAnalysis().fit(m, np.where(y < 0, found, y)).predict(m)
-    return np.where(y < 0, found, y)
+    return GaussianMixture(components, covariance_type='tied', n_init=5, reg_covar=.05, random_state=seed).fit_predict(m)
 
-# %% ../nbs/05_gmvae.ipynb #8ca47bb7
+# %% ../nbs/05_gmvae.ipynb #10bcc5e5
+def guess_few(m, y, *, rounds=2, held=100):
+    "A type for each cell, from its latent numbers and the labels that are known (-1: none)"
+    from sklearn.covariance import ledoit_wolf
+    from sklearn.linear_model import LogisticRegression
+    known = y >= 0
+    told = np.eye(y.max() + 1)[y[known]]
+    centre, direct = told.T @ m[known]/told.sum(0)[:, None], LogisticRegression(max_iter=2000).fit(m[known], y[known]).predict_log_proba(m)
+    found = ((m[:, None] - centre)**2).sum(-1).argmin(1)
+    for _ in range(rounds):
+        R = np.eye(y.max() + 1)[np.where(known, y, found)]
+        M = (R.T @ m + held*centre)/(R.sum(0)[:, None] + held)
+        d, P = m[:, None] - M, np.linalg.inv(ledoit_wolf(m - R @ M, assume_centered=True)[0])
+        cloud = np.log(R.mean(0) + told.mean(0)) - .5*np.einsum('nki,ij,nkj->nk', d, P, d)
+        found = (direct + cloud - np.logaddexp.reduce(cloud, 1)[:, None]).argmax(1)
+    return np.where(known, y, found)
+
+# %% ../nbs/05_gmvae.ipynb #b444c363
 @torch.no_grad()
 def teach_names(net, X, found):
     "Let q(y|x) begin where a logistic regression on the encoder's features ends"
@@ -56,12 +68,12 @@ def begin_unlabelled(
     **kwargs, # settings of the Learner
 ):
     "A plain VAE, a mixture of its latent numbers, and a first q(y|x)"
-    plain = VAE(**{k: v for k, v in net.init.items() if k not in ('types', 'few')})
+    with forked(torch.device('cpu')): plain = VAE(**{k: v for k, v in net.init.items() if k not in ('types', 'few')})
     plain.load_state_dict({k: net.state_dict()[k] for k in plain.state_dict()})
     plain = Learner(plain, *source.hold_out(.1, seed=seed), seed=seed, **kwargs).fit()
-    net.load_state_dict(plain.state_dict(), strict=False)
+    net.eval().load_state_dict(plain.state_dict(), strict=False)
     m, lv = net.answers(X)
-    found = guess_types(m, y, components=net.types, seed=seed)
+    found = np.zeros(len(m), int) if net.types == 1 else guess_few(m, y) if (y >= 0).any() else guess_none(m, net.types, seed=seed)
     teach_names(net, X, found)
     net.set_clouds(m, lv, found)
 
@@ -85,7 +97,7 @@ def hide_names(cells, column, unlabelled):
     cells.obs[column] = cells.obs[column].cat.remove_categories([unlabelled])
     return cells
 
-# %% ../nbs/05_gmvae.ipynb #c6d8e7ce
+# %% ../nbs/05_gmvae.ipynb #dccbf401
 def parts_of(source, seed):
     "Cells to learn from, and cells to judge by"
     codes = source.codes[source.kept, 0] if hasattr(source, 'codes') else np.zeros(1)
@@ -93,10 +105,17 @@ def parts_of(source, seed):
     _, aside = source.only(source.kept[codes < 0]).hold_out(.1, seed=seed)
     return source.only(np.setdiff1d(source.kept, aside.kept)), aside
 
-# %% ../nbs/05_gmvae.ipynb #381868a5
+def cells_to_count(source, most=20_000):
+    "Counts and types of up to `most` cells, those with a label first where labels are rare"
+    if not hasattr(source, 'codes') or (source.codes[source.kept, 0] >= 0).all(): return some_cells(source, most)
+    at = np.random.default_rng(source.seed).permutation(source.kept)
+    at = np.sort(at[np.argsort(source.codes[at, 0] < 0, kind='stable')][:most])
+    return source.X[at], source.codes[at]
+
+# %% ../nbs/05_gmvae.ipynb #03c3c1f3
 def fit_mixture(source, *, kind, latent, steps, seed, dials, progress, **kwargs):
     "From a source of batches to a trained network"
-    X, y = some_cells(source)
+    X, y = cells_to_count(source)
     net = new_mixture(source, len(first_labels(source)[1]), kind=kind, latent=latent, seed=seed, dials=dials)
     y, steps = y[:, 0], steps or int(np.clip(80*len(source), 800, 20_000))
     net.start(X, y if (y >= 0).all() else guess_groups(X, seed=seed), y)
