@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Interval', 'Deconvolver', 'Deconvolution']
 
-# %% ../nbs/06_deconv.ipynb #adf6a869
+# %% ../nbs/06_deconv.ipynb #d6e8cb74
 import warnings
 import numpy as np, pandas as pd, scipy.sparse as sp, torch
 from anndata import AnnData
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from fastcore.basics import patch
 from pathlib import Path
 from scipy.optimize import nnls
+from scipy.stats import norm, t as student
 from torch import nn
 from tqdm.auto import tqdm
 
@@ -28,7 +29,7 @@ from .mixtures import tables, cell_shares
 from .tape import *
 from .tape import one_thread
 
-# %% ../nbs/06_deconv.ipynb #4c24dd05
+# %% ../nbs/06_deconv.ipynb #83999cd6
 @dataclass
 class Cells:
     "Reference cells, and which of them are held out"
@@ -47,9 +48,10 @@ class Cells:
         return tables(c.X, c.code, c.group, c.types, c.genes)
 
     def chances(self, rng):
-        "Probability of each cell to be drawn when its type is: a bootstrap of the held-out donors, or of all cells where half of each type is held out"
-        p = rng.exponential(size=len(self.code))*(self.held if self.whole else 1)
-        return p/np.bincount(self.code, p, len(self.types))[self.code]
+        "How likely each cell is drawn when its type is: a bootstrap, in which the held-out cells weigh more than the others, by a random factor"
+        if self.held is None: return np.ones(len(self.code))
+        out = 1 if self.whole else rng.uniform(.5, 1)
+        return rng.exponential(size=len(self.code))*np.where(self.held, out, 1 - out)
 
 # %% ../nbs/06_deconv.ipynb #428bb9a4
 def random_halves(code, K, rng):
@@ -118,7 +120,7 @@ def fit_tape(cells, s, rng, seed, n=2000, progress=False):
     B, R = tape_bulks(cells, s, at, n, rng)
     return train_tape(part(s, at), B, R, seed=seed, progress=progress), at
 
-# %% ../nbs/06_deconv.ipynb #2ea16abd
+# %% ../nbs/06_deconv.ipynb #c6db0603
 class Members:
     "Every method, ready for bulks on some genes (`on`, positions) of a signature"
     def __init__(self, s, net, at, on=None):
@@ -138,7 +140,7 @@ class Members:
         "Read shares by the method of this name; `r` is the weighted answer"
         if name == 'weighted': return r
         if name == 'nnls': return nnls_shares(b, self.s, self.at)
-        if name == 'svr': return svr_shares(b, self.s, self.few)
+        if name == 'svr': return svr_shares(b, self.s, self.few, nus=(.5,))
         return em_shares(b, self.s, self.at, rounds=100) if name == 'em' else self.tape(b, r)
 
     def all(self, b, reads, names):
@@ -324,7 +326,13 @@ def meet(bulk, units, s, min_overlap):
     if (N == 0).any(): raise BulkError(f'{many((N == 0).sum(), "sample")} with nothing in the genes of the reference', some(bulk.obs_names[N == 0]), 'there is nothing to compare', 'leave it out, or look at its genes')
     return bulk, on, Y/N[:, None], N if bulk.uns['scgm']['units'] == 'counts' else np.full(len(N), 1e7)
 
-# %% ../nbs/06_deconv.ipynb #1a2f4434
+# %% ../nbs/06_deconv.ipynb #1c556a00
+def few_cells(n, coverage):
+    "How much wider an interval must be for a type known from `n` cells: Student's t over the normal"
+    half = .5 + coverage/2
+    return student.ppf(half, np.maximum(n - 1, 1))/norm.ppf(half)
+
+# %% ../nbs/06_deconv.ipynb #87353fa8
 def answer(d, bulk, m, B, use, method, coverage, R, looks):
     "All that is known of some samples, as tables with names"
     t, s, at = d.tables, m.s, d.tables['at']
@@ -334,7 +342,7 @@ def answer(d, bulk, m, B, use, method, coverage, R, looks):
     which = 0 if method == 'auto' else 1 + names.index(method)
     size = np.stack([(blend(x, at, t['coef'][which])*hints(p_, every)).sum(-1) for x, p_, every in zip(looks[:, 0], p, P)]) + 2e-3
     n = len(t['scores'])
-    far = t['scores'][min(int(np.ceil((n + 1)*coverage)) - 1, n - 1), which]*size
+    far = t['scores'][min(int(np.ceil((n + 1)*coverage)) - 1, n - 1), which]*size*few_cells(s.cells, coverage)
     frame = lambda v: pd.DataFrame(v, bulk.obs_names, s.types)
     unknown = clues(looks, np.stack([blend(x, at, t['usual']) for x in looks[:, 0]])) @ t['known']
     r = to_one(p*s.size)

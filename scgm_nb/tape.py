@@ -28,13 +28,13 @@ def one_thread():
     try: yield
     finally: torch.set_num_threads(old)
 
-# %% ../nbs/05c_tape.ipynb #6c8adf39
+# %% ../nbs/05c_tape.ipynb #d0a55b82
 class Tape(nn.Module):
     "Bulk -> shares of reads -> bulk"
     def __init__(self,
         genes,        # how many genes it looks at
         types,        # how many types
-        hidden=128,   # width of the encoder
+        hidden=96,    # width of the encoder
     ):
         super().__init__()
         self.init = dict(genes=genes, types=types, hidden=hidden)
@@ -56,13 +56,13 @@ def fill_tape(net, s, Y):
     seen = torch.log(torch.tensor(Y, dtype=torch.float32)/net.scale + .05)
     net.centre.copy_(seen.mean(0)); net.spread.copy_(seen.std(0) + .1)
 
-# %% ../nbs/05c_tape.ipynb #854f7cd9
+# %% ../nbs/05c_tape.ipynb #2c458018
 def train_tape(
     s,            # Signature on the genes to look at
     Y,            # simulated bulks x these genes: shares of reads
     R,            # their shares of reads by type
     *,
-    steps=1200,   # of the optimiser
+    steps=600,    # of the optimiser
     shift=.5,     # largest sd of the log factor on each gene in training
     seed=0,
     progress=False,
@@ -73,10 +73,10 @@ def train_tape(
         net = Tape(Y.shape[1], R.shape[1])
         fill_tape(net, s, Y)
         Y, R, E = (torch.tensor(v, dtype=torch.float32) for v in (Y, R, s.error))
-        opt = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=1e-2)
-        plan = torch.optim.lr_scheduler.OneCycleLR(opt, 2e-3, steps)
+        opt = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=1e-2)
+        plan = torch.optim.lr_scheduler.OneCycleLR(opt, 3e-3, steps)
         for _ in tqdm(range(steps), desc='tape', disable=not progress, leave=False):
-            at = torch.randint(len(Y), (128,))
+            at = torch.randint(len(Y), (96,))
             y = disturb(Y[at], R[at], E, shift)
             r, back = net(y)
             loss = F.l1_loss(r, R[at]) + F.l1_loss(back, Y[at]/net.scale)/len(s.types)
