@@ -61,7 +61,7 @@ def trained(reference, name, seed, cache, **kwargs):
     if at: b.save(at)
     return b, seconds
 
-def kang(seeds, cache, trees=50):
+def kang(seeds, cache, trees=30):
     cells = check(read_h5ad(Path(os.environ['SCGM_DATA'])/'kang2018_ifnb_typed_1267genes.h5ad'), ['cell_type', 'sample'])
     of = lambda name: cells[cells.obs['sample'] == name].copy()
     rows = []
