@@ -14,9 +14,43 @@ _public = dict(
     batches='CellSource FileSource Moment',
     folder='save_model load_model',
     learner='Learner plot_lr processes',
+    files='read write',
+    qc='qc qc_metrics suggest_limits plot_qc doublet_scores cluster',
+    datasets='datasets fetch unpack FetchError',
+    pictures='show_cells show_genes show_zeros show_correlations show_markers show_types',
+    genes='align map_genes',
+    recovery='recover_counts',
     likelihoods='Likelihood',
     dispersion='start_dispersion refit_dispersion calibrate',
     vae='VAE train_vae plot_units',
     peaks='lsi read_h5mu',
     sde='SDE ve vp subvp edm Mixture ScoreNet net_size',
     sampling_cuda='karras bell heun dpm2m sde2m unipc euler_maruyama langevin cell_draws conditioned sample cell_log_prob',
+    scgm='demo_model',
+    report='independent_genes',
+    finetune='ScGM',
+    gmvae='GMVAE',
+    bulk='read_bulk to_tpm pseudo_bulk',
+    deconv='Deconvolver',
+    bulk2sc='Bulk2SC',
+    demo='demo',
+)
+_home = {name: module for module, names in _public.items() for name in names.split()}
+__all__ = sorted(_home)
+
+
+class _House(ModuleType):
+    "A package in which `sg.simulate` is always the function, also after the module of that name was imported"
+    def __getattr__(self, name):
+        if name not in _home: raise AttributeError(f'module {self.__name__!r} has no attribute {name!r}')
+        value = getattr(import_module(f'{self.__name__}.{_home[name]}'), name)
+        self.__dict__[name] = value
+        return value
+
+    def __setattr__(self, name, value):
+        if not (name in _home and isinstance(value, ModuleType)): super().__setattr__(name, value)
+
+    def __dir__(self): return sorted({*self.__dict__, *_home})
+
+
+sys.modules[__name__].__class__ = _House

@@ -20,7 +20,8 @@ from tqdm.auto import tqdm
 
 # %% ../nbs/06_deconv.ipynb #4b612831
 from .data import *
-from .data import some, many, refuse_overlap, unknown_label, note
+from .data import some, many, unknown_label
+from .genes import refuse_overlap, note
 from .files import read, guard, in_place_of, sep_of
 from .folder import save_model, load_model
 from .bulk import *
