@@ -6,7 +6,7 @@
 __all__ = ['table', 'datasets', 'FetchError', 'size', 'tag_file', 'forget', 'validator', 'unpack', 'extract', 'fetch',
            'fetch_known']
 
-# %% ../nbs/00f_datasets.ipynb #a86f6ff2
+# %% ../nbs/00f_datasets.ipynb #5d2f55f1
 import gzip, json, os, re, shutil, tarfile, time, warnings, zlib
 from contextlib import contextmanager
 from datetime import date
@@ -17,6 +17,7 @@ import pandas as pd, pooch, requests, urllib3
 from filelock import FileLock
 from tqdm.auto import tqdm
 from .data import *
+from .data import put_text
 
 # %% ../nbs/00f_datasets.ipynb #f4dee5f2
 geo = lambda gse, file: f'https://ftp.ncbi.nlm.nih.gov/geo/series/{gse[:-3]}nnn/{gse}/suppl/{gse}_{file}'
@@ -135,7 +136,7 @@ def hand_over(part, output_file):
     try: os.link(part, output_file)
     except OSError: shutil.copyfile(part, output_file)
 
-# %% ../nbs/00f_datasets.ipynb #6da1cda1
+# %% ../nbs/00f_datasets.ipynb #09330fa4
 def read_lock(cache):
     "The checksums of earlier downloads, by address"
     path = cache/'checksums.json'
@@ -147,9 +148,7 @@ def write_lock(cache, url, file, sha256):
     "Add one checksum; two processes may do so at once"
     with FileLock(cache/'.checksums.lock'):
         lock = {**read_lock(cache), url: dict(sha256=sha256, bytes=size(file), fetched=date.today().isoformat())}
-        new = cache/f'checksums.json.{os.getpid()}'
-        new.write_text(json.dumps(lock, indent=1, sort_keys=True))
-        os.replace(new, cache/'checksums.json')
+        put_text(cache/'checksums.json', json.dumps(lock, indent=1, sort_keys=True))
 
 # %% ../nbs/00f_datasets.ipynb #e384b477
 def fetch_file(url, dest, known, progress):
