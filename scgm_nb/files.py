@@ -35,7 +35,7 @@ def judge(need, stored, limit=None, what='the file'):
     if need > 1e8 and need > 1100*max(stored, 1): raise LimitError(f'{what} claims {need/1e9:,.1f} GB but has {stored:,} bytes', '',
         'no compression shrinks counts so far: the header is wrong, or meant to harm', 'fetch the file again from its source')
 
-# %% ../nbs/00d_files.ipynb #e4a663d6
+# %% ../nbs/00d_files.ipynb #c88ac89d
 def unpacker(path):
     "What opens this file, judged by its first bytes"
     with open(path, 'rb') as f: first = f.read(3)
@@ -54,7 +54,7 @@ class Bounded(io.RawIOBase):
         with whole(self.path, f'{self.given:,} bytes could be read'): got = self.f.readinto(b)
         self.given += got
         if self.given > self.most: raise LimitError(f'more than {self.most:,} bytes come out of this file', str(self.path),
-            'it holds more than it says: damaged, or meant to fill the memory', 'fetch it again; limit= in GB if it is right')
+            'it holds more than it says: damaged, or meant to fill the memory', 'fetch it again; a larger limit= if it is right')
         return got
 
     def close(self):
