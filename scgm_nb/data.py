@@ -8,10 +8,13 @@ __all__ = ['ScgmError', 'FormatError', 'CountsError', 'GeneError', 'LabelError',
            'check_matrix', 'id_kinds', 'species_of', 'restore_dates', 'check_genes', 'merge_genes', 'unknown_label',
            'check_labels', 'check', 'normalise', 'split', 'attempt']
 
-# %% ../nbs/00_data.ipynb #425a58d3
-import re, warnings
+# %% ../nbs/00_data.ipynb #19b23764
+import os, re, shutil, warnings
 from collections import Counter
+from contextlib import contextmanager
 from copy import deepcopy
+from pathlib import Path
+from secrets import token_hex
 from concurrent.futures import ThreadPoolExecutor
 from difflib import get_close_matches
 import numpy as np, pandas as pd, scipy.sparse as sp
@@ -522,6 +525,30 @@ def split_groups(names, groups, test, seed):
     if np.unique(names, return_counts=True)[1].max() < parts: names = np.zeros(len(names), int)    # too few of any name to keep proportions
     folds = StratifiedGroupKFold(parts, shuffle=True, random_state=seed).split(names, names, groups)
     return np.isin(np.arange(len(names)), min((part for _, part in folds), key=lambda part: abs(len(part) - test*len(names))))
+
+# %% ../nbs/00_data.ipynb #bbef47e7
+@contextmanager
+def in_its_place(path, allow=lambda old, new: None):
+    "A path beside `path` to write to (a file or a folder); takes its place when all went well, is removed when not"
+    path = Path(os.path.realpath(path))      # a link stays, what it leads to is replaced
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mark = f'.{path.name[:80]}.{token_hex(4)}'
+    new, old = path.with_name(f'{mark}.new{"".join(path.suffixes[-2:])}'), path.with_name(f'{mark}.old')
+    try:
+        yield new
+        if path.exists(): allow(path, new)
+        if path.is_dir(): path.rename(old)
+        try: os.replace(new, path)
+        except OSError:
+            if old.exists(): old.rename(path)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(new) if new.is_dir() else new.unlink(missing_ok=True)
+
+def put_text(path, text):
+    "A text file, whole or not at all"
+    with in_its_place(path) as new: new.write_text(text, encoding='utf-8')
 
 # %% ../nbs/00_data.ipynb #5e20b1f6
 def attempt(

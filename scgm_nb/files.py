@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['read', 'write']
 
-# %% ../nbs/00d_files.ipynb #26a273c3
-import bz2, codecs, csv, gzip, hashlib, io, json, os, re, secrets, shutil, warnings, zlib
+# %% ../nbs/00d_files.ipynb #2e15c659
+import bz2, codecs, csv, gzip, hashlib, io, json, os, re, warnings, zlib
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,9 +18,9 @@ from anndata import AnnData
 from anndata.io import read_elem, write_elem
 from fastcore.meta import delegates
 
-# %% ../nbs/00d_files.ipynb #27ea0350
+# %% ../nbs/00d_files.ipynb #58d18989
 from .data import *
-from .data import falls, look_like_genes, many, scan, some
+from .data import falls, in_its_place, look_like_genes, many, scan, some
 
 # %% ../nbs/00d_files.ipynb #88bdf625
 def memory():
@@ -35,7 +35,7 @@ def judge(need, stored, limit=None, what='the file'):
     if need > 1e8 and need > 1100*max(stored, 1): raise LimitError(f'{what} claims {need/1e9:,.1f} GB but has {stored:,} bytes', '',
         'no compression shrinks counts so far: the header is wrong, or meant to harm', 'fetch the file again from its source')
 
-# %% ../nbs/00d_files.ipynb #e4a663d6
+# %% ../nbs/00d_files.ipynb #c88ac89d
 def unpacker(path):
     "What opens this file, judged by its first bytes"
     with open(path, 'rb') as f: first = f.read(3)
@@ -54,7 +54,7 @@ class Bounded(io.RawIOBase):
         with whole(self.path, f'{self.given:,} bytes could be read'): got = self.f.readinto(b)
         self.given += got
         if self.given > self.most: raise LimitError(f'more than {self.most:,} bytes come out of this file', str(self.path),
-            'it holds more than it says: damaged, or meant to fill the memory', 'fetch it again; limit= in GB if it is right')
+            'it holds more than it says: damaged, or meant to fill the memory', 'fetch it again; a larger limit= if it is right')
         return got
 
     def close(self):
@@ -291,26 +291,12 @@ def matched(labels, cells, path):
     if any(list(labels.index) == [str(i) for i in range(k, len(cells) + k)] for k in (0, 1)): return labels.to_numpy()
     raise LabelError('the cells of the matrix are not in the table of clusters, each once', f'{path}: {some([c for c in cells if c not in labels.index] or labels.index[labels.index.duplicated()])}', 'labels would go to the wrong cells', 'name the same cells in both')
 
-# %% ../nbs/00d_files.ipynb #df2d7aaf
+# %% ../nbs/00d_files.ipynb #ca2781d1
 @contextmanager
 def in_place_of(path, overwrite=False):
-    "A path beside `path` to write to; takes its place when all went well, is removed when not"
+    "`in_its_place` of the door, refusing what is there already unless `overwrite`"
     if os.path.lexists(path) and not overwrite: raise FileExistsError(f'{path} exists; overwrite=True replaces it')
-    path = Path(os.path.realpath(path))      # a link stays, what it leads to is replaced
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mark = f'.{path.name[:80]}.{secrets.token_hex(4)}'
-    new, old = path.with_name(f'{mark}.new{"".join(path.suffixes[-2:])}'), path.with_name(f'{mark}.old')
-    try:
-        yield new
-        if path.exists(): refuse_loss(path, new)
-        if path.is_dir(): path.rename(old)
-        try: os.replace(new, path)
-        except OSError:
-            if old.exists(): old.rename(path)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(new) if new.is_dir() else new.unlink(missing_ok=True)
+    with in_its_place(path, refuse_loss) as new: yield new
 
 def refuse_loss(old, new):
     "Raise where a file would replace a folder, or a folder one with files of somebody else"

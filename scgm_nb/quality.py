@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['shares_', 'guide', 'compare', 'roles', 'sizes_of', 'one_split', 'reading', 'verdict', 'r2_explained',
            'effect_figures', 'identity_figures', 'kept_figures', 'edit_figures', 'edit_split', 'covariates', 'Report',
-           'coloured', 'write_beside', 'heard', 'enter', 'same_genes', 'as_cells', 'share_figure', 'share_row',
-           'table_of', 'count_all', 'missing_rows', 'donor_split', 'has_donors', 'edit_table', 'advise', 'stamp',
-           'door', 'pair_up', 'main_table', 'side_rows', 'evaluate']
+           'coloured', 'heard', 'enter', 'same_genes', 'as_cells', 'share_figure', 'share_row', 'table_of', 'count_all',
+           'missing_rows', 'donor_split', 'has_donors', 'edit_table', 'advise', 'stamp', 'door', 'pair_up',
+           'main_table', 'side_rows', 'evaluate']
 
 # %% ../nbs/00b_quality.ipynb #53243c73
 import json, warnings
@@ -19,8 +19,9 @@ from anndata import AnnData
 from fastcore.basics import patch
 from tqdm.auto import tqdm
 
-# %% ../nbs/00b_quality.ipynb #b79d28b9
+# %% ../nbs/00b_quality.ipynb #6ffa4cde
 from .data import *
+from .data import put_text
 from .distances import *
 from .measures import *
 
@@ -193,21 +194,14 @@ def _repr_html_(self:Report):
     return coloured(t[t.type == 'all']) + (f'<ul>{said}</ul>' if said else '') + (
         f'<details><summary>{len(single)} figures of single types, {single.verdict.str.contains(":").sum()} off the floor</summary>{coloured(single)}</details>' if len(single) else '')
 
-# %% ../nbs/00b_quality.ipynb #decbc349
+# %% ../nbs/00b_quality.ipynb #d5b330bb
 @patch
 def to_json(self:Report, path=None):
     "The report as JSON text, written to `path` if given"
     table = self.table.astype(object).where(self.table.notna(), None).to_dict('records')
     text = json.dumps(dict(table=table, warnings=self.warnings, about=self.about), indent=1, ensure_ascii=False, allow_nan=False)
-    if path: write_beside(path, text)
+    if path: put_text(path, text)
     return text
-
-def write_beside(path, text):
-    "Write to a neighbour file, then rename: a kill leaves the old file whole"
-    path = Path(path)
-    new = path.with_name(path.name + '.part')
-    new.write_text(text, encoding='utf-8')
-    new.replace(path)
 
 # %% ../nbs/00b_quality.ipynb #985d51dd
 @patch
