@@ -6,7 +6,7 @@
     python benchmarks/deconv.py --small                halves of the demo cells, one repeat, under a minute
     python benchmarks/deconv.py --speed                11 types x 6,000 genes: seconds and memory of training, seconds for 1,000 bulks
     python benchmarks/deconv.py --coverage             90% intervals on 1,000 mixtures of held-out cells, ten random halves
-    python benchmarks/deconv.py --sctape PYTHON        scTAPE 1.1.2 itself, where that interpreter has it, on the task 'pbmc'
+    python benchmarks/deconv.py --sctape PYTHON        scTAPE 1.1.2 itself, where that interpreter has it, on the task 'kang'
 
 The constant guess is told the mean of the true proportions, so it is the best of all constants.
 """
@@ -161,7 +161,7 @@ def sctape(python, say, repeats=(0,), limit=1500):
     "The package itself, in its own interpreter and process, from files in its own formats; its memory grows less with this threshold of malloc"
     env = os.environ | dict(MALLOC_MMAP_THRESHOLD_='65536', OMP_NUM_THREADS='1', MPLBACKEND='Agg', PYTHONPATH='')
     for seed in repeats:
-        (name, ref, _, b, truth, _), = pbmc(seed)
+        (name, ref, _, b, truth, _), = kang(seed)
         with tempfile.TemporaryDirectory() as folder:
             folder = Path(folder)
             keep = np.flatnonzero(np.asarray((ref.X > 0).sum(0)).ravel() >= 5)

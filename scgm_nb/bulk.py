@@ -79,14 +79,14 @@ def upright(adata, genes=None):
         if rows == columns: raise BulkError('are the genes in rows or in columns?', f'rows {some(adata.obs_names)}; columns {some(adata.var_names)}', 'neither side is named like genes', "genes='rows' or genes='columns'")
     return adata.T.copy() if genes == 'rows' or genes is None and rows else adata
 
-# %% ../nbs/05a_bulk.ipynb #b36400b9
+# %% ../nbs/05a_bulk.ipynb #7ced6ee8
 def as_table(source, **kwargs):
     "What was given, as an AnnData, and whether its orientation is known already"
     if isinstance(source, AnnData): return AnnData(check_matrix(source.X), obs=source.obs.copy(), var=source.var.copy()), True
     if isinstance(source, pd.Series): source = source.to_frame(source.name or 'sample').T
     if isinstance(source, pd.DataFrame):
         try: X = source.to_numpy(np.float64)
-        except (ValueError, TypeError): raise BulkError('some columns hold text', some(c for c in source if not pd.api.types.is_numeric_dtype(source[c])), fix='move them into the index, or drop them') from None
+        except (ValueError, TypeError): raise BulkError('some columns hold text', some(c for c in source if pd.to_numeric(source[c], errors='coerce').isna().any()), fix='move them into the index, or drop them') from None
         return AnnData(sp.csr_matrix(X), obs=pd.DataFrame(index=source.index.astype(str)), var=pd.DataFrame(index=source.columns.astype(str))), False
     if not isinstance(source, (str, os.PathLike)): raise BulkError(f'a path, a table or an AnnData was expected, not {type(source).__name__}', fix='read_bulk("bulk.tsv", units="tpm")')
     return from_file(Path(source), **kwargs)

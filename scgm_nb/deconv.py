@@ -105,7 +105,7 @@ def simulate_bulks(cells, s, n, level, rng, *, jitter=.1, lean=.25, unknown=.25)
     if unknown: B = B*(1 - u[:, None]) + stranger(s, n, rng)*u[:, None]
     return B, to_one(M), to_one(N), u
 
-# %% ../nbs/06_deconv.ipynb #fdd96307
+# %% ../nbs/06_deconv.ipynb #7311e4f6
 def tape_bulks(cells, s, at, n, rng):
     "Simulated bulks on the genes of the net, with all other genes as one more column"
     rest = np.setdiff1d(np.arange(len(s.genes)), at)
@@ -116,11 +116,11 @@ def tape_bulks(cells, s, at, n, rng):
 
 def part(s, at): return Signature(s.types, s.genes[at], s.share[:, at], s.error[:, at], s.size, s.cells)
 
-def fit_tape(cells, s, rng, seed, n=2000, progress=False):
+def fit_tape(cells, s, rng, seed, n=2000, steps=600, progress=False):
     "The net of one reference, and the genes it looks at"
     at = informative(s)
     B, R = tape_bulks(cells, s, at, n, rng)
-    return train_tape(part(s, at), B, R, seed=seed, progress=progress), at
+    return train_tape(part(s, at), B, R, steps=steps, seed=seed, progress=progress), at
 
 # %% ../nbs/06_deconv.ipynb #f19b0135
 class Members:
@@ -164,18 +164,18 @@ class Members:
         fit = np.einsum('k,kg->g', r, self.s.share)
         return np.array([to_one(self.one(n, b, r)) for n in names]), np.array([tau, 1 - fit.sum(), np.maximum(b - 5*fit, 0).sum()])
 
-# %% ../nbs/06_deconv.ipynb #927f83ef
+# %% ../nbs/06_deconv.ipynb #ce40c353
 names = ['nnls', 'weighted', 'em', 'tape']      # the methods that are rehearsed, and that the stack may use
 levels, block = (0., .3, .7, 1.2), 10      # of platform shift; bulks of one crowd of cells
 
-def rehearse(cells, *, per, seed, progress):
+def rehearse(cells, *, per, seed, progress, steps=600):
     "Bulks from held-out cells under each level, taken apart by methods that never saw those cells"
     rows, blind, (masks, whole) = [], [], folds(cells, seed)
     bar = tqdm(total=len(masks)*len(levels)*per, desc='rehearse', disable=not progress, leave=False)
     for f, held in enumerate(masks):
         ours, rng = Cells(cells.X, cells.code, cells.group, cells.types, cells.genes, held, whole), np.random.default_rng([seed, 2, f])
         s = ours.signature()
-        m = Members(s, *fit_tape(ours.kept(), s, rng, seed))
+        m = Members(s, *fit_tape(ours.kept(), s, rng, seed, steps=steps))
         for l in np.repeat(range(len(levels)), -(-per//block)):
             for b, t, _, u in zip(*simulate_bulks(ours, s, block, levels[l], rng)):
                 r, look = m.all(b, 1e7, names)
@@ -259,7 +259,7 @@ def as_tables(**arrays):
     for k, v in arrays.items(): getattr(t, k).copy_(torch.tensor(np.asarray(v, np.float64)))
     return t
 
-# %% ../nbs/06_deconv.ipynb #dacffe51
+# %% ../nbs/06_deconv.ipynb #c87da013
 class Deconvolver:
     "Learns from labelled cells to say what bulk samples are made of"
     def __init__(self, signature, net, net_at, tables, labels): self.signature, self.net, self.net_at, self.tables, self.labels = signature, net, net_at, tables, labels
@@ -277,6 +277,7 @@ class Deconvolver:
         layer=None,          # where the counts are, when not in X
         sizes=None,          # molecules in a cell of each type (dict), where they are known better than from the counts; 'equal' for none
         per=50,              # bulks simulated for each held-out part and level of platform shift
+        steps=600,           # of the net of 05c, each time that it is trained
         seed=0,              # the same seed, the same answers
         progress=True,       # a bar
     ):                       # Deconvolver
@@ -286,9 +287,9 @@ class Deconvolver:
         code = reference.obs[labels].cat.codes.to_numpy().astype(int)
         cells = Cells(reference.X, code, np.zeros(len(code), int) if groups is None else pd.factorize(reference.obs[groups])[0], s.types, s.genes)
         with one_thread():
-            rows, blind = rehearse(cells, per=per, seed=seed, progress=progress)
+            rows, blind = rehearse(cells, per=per, seed=seed, progress=progress, steps=steps)
             found = calibrate(*rows, blind=blind)
-            net, at = fit_tape(cells, s, np.random.default_rng([seed, 3]), seed, progress=progress)
+            net, at = fit_tape(cells, s, np.random.default_rng([seed, 3]), seed, steps=steps, progress=progress)
         return cls(s, net, at, found, labels)
 
 # %% ../nbs/06_deconv.ipynb #a9b7456f
