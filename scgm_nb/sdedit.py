@@ -6,8 +6,8 @@
 __all__ = ['moves', 'Portrait', 'walks', 'shifts', 'close', 'noise_level', 'levels', 'sdedit', 'ode', 'ddpm', 'paired',
            'composed', 'added', 'thinned', 'moved_nb', 'moved_poisson', 'moved_zinb', 'moved_bernoulli',
            'to_dense_rows', 'balanced', 'with_code', 'pooled_share', 'shift_between', 'relative_weights', 'told',
-           'shift_rows', 'energy_to', 'Crowd', 'scaled', 'bright', 'lonely', 'one_after_other', 'Draws', 'cached',
-           'written']
+           'shift_rows', 'energy_to', 'Crowd', 'scaled', 'bright', 'lonely', 'likeliest', 'one_after_other', 'Draws',
+           'cached', 'written']
 
 # %% ../nbs/04_sdedit.ipynb #fb2f4102
 import json, warnings
@@ -128,7 +128,7 @@ def log_shares(self: ScGM,
     "What the decoder says of some cells, whatever their depth"
     return np.concatenate([μ.log().cpu().numpy() for _, μ in self.vae.rates(z, np.ones(len(z)), y)]).astype(np.float64)
 
-# %% ../nbs/04_sdedit.ipynb #184c4fb2
+# %% ../nbs/04_sdedit.ipynb #a14375a6
 @patch
 def moved_counts(self: ScGM,
     X,            # counts of the cells
@@ -137,12 +137,12 @@ def moved_counts(self: ScGM,
     *,
     rows,         # numbers of the cells, to whom the dice belong
     luck='own',   # 'own': counts are thinned or added to; 'fresh': drawn anew
-    free=None,    # False for genes that stay
+    fixed=(),     # columns whose change is exact: painted genes, and protected ones (of change 0)
     seed=0,
 ):                # counts, CSR
     "Counts of edited cells at their own depth"
     x = to_dense_rows(X)
-    r, μ = np.exp(balanced(before, change, slice(None) if free is None else np.flatnonzero(free))), x.sum(1, keepdims=True)*np.exp(before)
+    r, μ = np.exp(balanced(before, change, fixed)), x.sum(1, keepdims=True)*np.exp(before)
     μ, *more = [np.asarray(p.detach().cpu(), float) for p in self.vae.params(torch.as_tensor(μ))]
     u, kind = cell_noise(seed, rows, x.shape[1], stream=7), self.vae.kind
     moved = moves[kind](u, x, μ, r, *more) if luck == 'own' else likelihoods[kind].draw(u, μ*r, *more)
@@ -150,11 +150,13 @@ def moved_counts(self: ScGM,
 
 def to_dense_rows(X): return np.asarray(X.todense() if sp.issparse(X) else X, dtype=np.float64)
 
-def balanced(before, change, free):
-    "The change, less what keeps the shares of the free genes at their sum; 0 for the others"
+def balanced(before, change, fixed=()):
+    "The change, less what keeps all shares at their sum; that of `fixed` columns is exact"
+    out, free = change.copy(), np.setdiff1d(np.arange(change.shape[1]), np.asarray(fixed, int))
     total = lambda a: logsumexp(a, axis=1, keepdims=True)
-    out = np.zeros_like(change)
-    out[:, free] = change[:, free] - (total((before + change)[:, free]) - total(before[:, free]))
+    share = lambda a: np.exp(a[:, np.asarray(fixed, int)]).sum(1, keepdims=True)
+    left = total(before[:, free]) + np.log1p(np.maximum((share(before) - share(before + change))/np.exp(total(before[:, free])), -.999))
+    out[:, free] -= total((before + change)[:, free]) - left
     return out
 
 # %% ../nbs/04_sdedit.ipynb #558f612a
@@ -430,7 +432,7 @@ def judged(self: ScGM,
         out.loc[mine, 'edit_ood'] = (tuple(told(np.array(a), np.array(b))) not in seen) | (lonely(scaled(self, u[mine]), A.z) > A.usual[-2])
     return out
 
-# %% ../nbs/04_sdedit.ipynb #b28150cd
+# %% ../nbs/04_sdedit.ipynb #2d054803
 @patch
 def edited(self: ScGM,
     X,            # counts of some cells
@@ -442,16 +444,20 @@ def edited(self: ScGM,
     strength=1.,
     draw=0,       # number of the draw
     wish=None,    # of genes, see chapter 04a
+    stay=(),      # columns of genes that stay
     on_step=None,
     seed=0,
 ):                # latent numbers before, log shares before, and by how much these change
     "One draw of the edit of some cells"
     u = self.placed(X, rows=rows, draw=draw, seed=seed)
     before = self.log_shares(u[:, :-1], y)
-    hooks = [h for h in (wish and wish.hook(before, u, y), on_step) if h]
+    hooks = [h for h in (wish and wish.hook(before, told(y, likeliest(goals))), on_step) if h]
     change = self.changed(u, y, goals, rows=rows, draw=draw, seed=seed, **how, **(dict(on_step=one_after_other(hooks)) if hooks else {}))
-    if wish: change = wish.paint(change)
+    if wish: change = wish.paint(before, change)
+    change[:, stay] = 0
     return u, before, strength*change
+
+def likeliest(goals): return max(goals, key=lambda g: g[0])[1]
 
 def one_after_other(hooks):
     "Several hooks as one"
@@ -477,7 +483,7 @@ class Draws:
         tables = dict(delta=mean*keep, sd=sd*keep, sign_agreement=np.abs(self.signs)/self.n*keep, mean=rate*(rate >= least))
         return {k: sp.csr_matrix(v.astype(np.float32)) for k, v in tables.items()}
 
-# %% ../nbs/04_sdedit.ipynb #f6d682fd
+# %% ../nbs/04_sdedit.ipynb #c6423fdf
 @patch
 def edit(self: ScGM,
     cells,            # AnnData of raw counts; obs has their present names
@@ -508,12 +514,12 @@ def edit(self: ScGM,
     cells = self.meet(cells, [c for c in self.labels if c in getattr(cells, 'obs', ())])
     reference = None if reference is None else self.meet(reference, list(self.labels))
     (y, goals), wish = self.targets_of(cells, to, keep), self.wish(genes, programs) if genes or programs else None
-    free = ~cells.var_names.isin(protect)
+    stay = np.flatnonzero(cells.var_names.isin(protect))
     plan = self.planned(y, goals, method, dict(near=near, t=noise, calls=calls), reference=reference, wishes=bool(wish), seed=seed)
     crowds, parts = cached(lambda code: Crowd(self, np.array(code), seed=seed)), []
     for lo in tqdm(range(0, cells.n_obs, chunk), 'editing', disable=not progress):
         rows = np.arange(lo, min(lo + chunk, cells.n_obs))
-        parts.append(self.edited_part(cells.X[rows], y[rows], [(w, g[rows]) for w, g in goals], plan, crowds, rows=rows, strength=strength, wish=wish, free=free, draws=n_draws*details, luck=luck, on_step=on_step, seed=seed))
+        parts.append(self.edited_part(cells.X[rows], y[rows], [(w, g[rows]) for w, g in goals], plan, crowds, rows=rows, strength=strength, wish=wish, stay=stay, draws=n_draws*details, luck=luck, on_step=on_step, seed=seed))
     about = dict(call='edit', to=to or {}, keep=keep, strength=strength, genes=genes, programs=programs, protect=list(protect), n_draws=n_draws, luck=luck, seed=seed, model=self.hash)
     return self.finished(cells, goals, to, parts, plan, about)
 
@@ -548,25 +554,26 @@ def cached(f):
         return known[k]
     return g
 
-# %% ../nbs/04_sdedit.ipynb #2a2fa767
+# %% ../nbs/04_sdedit.ipynb #4b7ac6dc
 @patch
-def edited_part(self: ScGM, X, y, goals, plan, crowds, *, rows, strength, wish, free, draws, luck, on_step, seed):
+def edited_part(self: ScGM, X, y, goals, plan, crowds, *, rows, strength, wish, stay, draws, luck, on_step, seed):
     "Some cells from counts to edited counts: counts, latent numbers before and after, judgement, layers"
-    u, before, change = self.edited(X, y, goals, how=plan['how'], rows=rows, strength=strength, wish=wish, on_step=on_step, seed=seed)
-    counts = self.moved_counts(X, before, change, rows=rows, luck=luck, free=free, seed=seed)
-    best = told(y, max(goals, key=lambda g: g[0])[1])
+    one = lambda draw: self.edited(X, y, goals, how=plan['how'], rows=rows, strength=strength, draw=draw, wish=wish, stay=stay, on_step=on_step, seed=seed)
+    u, before, change = one(0)
+    counts = self.moved_counts(X, before, change, rows=rows, luck=luck, fixed=np.r_[stay, wish.painted if wish else stay], seed=seed)
+    best = told(y, likeliest(goals))
     marks = self.judged(u, y, best, counts, change, crowds)
     all_draws = Draws()
-    for k in range(draws): all_draws.add(self.edited(X, y, goals, how=plan['how'], rows=rows, strength=strength, draw=k, wish=wish, on_step=on_step, seed=seed)[2]*free)
+    for k in range(draws): all_draws.add(one(k)[2])
     layers = all_draws.layers(before, np.asarray(X.sum(1))) if draws else {}
     return counts, u, self.placed(counts, rows=rows), marks, layers
 
-# %% ../nbs/04_sdedit.ipynb #30123b31
+# %% ../nbs/04_sdedit.ipynb #8143949e
 @patch
 def finished(self: ScGM, cells, goals, to, parts, plan, about):
     "The edited cells as AnnData, with all that is known of the edit"
     counts, before, after, marks, layers = zip(*parts)
-    obs, best = cells.obs.assign(synthetic=True), max(goals, key=lambda g: g[0])[1]
+    obs, best = cells.obs.assign(synthetic=True), likeliest(goals)
     for j, (c, names) in enumerate(self.labels.items()):
         if c in (to or {}): obs[c] = pd.Categorical.from_codes(best[:, j], names)
     marks = pd.concat(marks).set_index(obs.index)
