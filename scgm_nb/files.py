@@ -445,7 +445,7 @@ def read_anndata(f, layer=None, names='symbol'):
 
 def no_layer(layer, have): return FormatError(f'there is no layer {layer!r}', f'layers: {some(have) if have else "none"}', fix=f'layer={have[0]!r}' if have else 'leave layer out')
 
-# %% ../nbs/00d_files.ipynb #07f0fbd5
+# %% ../nbs/00d_files.ipynb #63f852a3
 def read_matrix(x):
     "A stored matrix; where it is sparse and in HDF5, each block is looked at while the next one is read"
     if not isinstance(x, h5py.Group) or not {'data', 'indices', 'indptr'} <= set(x): return read_elem(x)
@@ -461,7 +461,7 @@ def blocks(stored, out, shared, size=1 << 20):
     "Fill `out` from `stored` block by block, giving each as soon as it is there, with `shared` elements of the one before"
     step = size if not stored.chunks else stored.chunks[0]*max(1, size//stored.chunks[0])
     for i in range(0, len(out), step):
-        stored.read_direct(out, np.s_[i:i + step], np.s_[i:i + step])
+        stored.read_direct(out[i:i + step], np.s_[i:i + step])
         yield out[max(i - shared, 0):i + step]
 
 # %% ../nbs/00d_files.ipynb #33fc13d8
