@@ -16,7 +16,9 @@ from sklearn.neighbors import NearestNeighbors
 from .data import *
 from .simulate import cell_noise, nb_counts
 from .scgm import *
+from .finetune import *
 from .sdedit import *
+from .wishes import *
 from .sdedit import thinned, written
 
 # %% ../nbs/04b_enhance.ipynb #aa81d90d
