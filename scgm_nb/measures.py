@@ -166,7 +166,7 @@ guide |= {'label accuracy': ('use', 'too typical?', 'not the type that was asked
           'log-fold-change r': ('use', '', 'wrong genes differ')}
 guide |= {f'marker overlap {k}': ('use', '', 'other markers') for k in (50, 100, 200)}
 
-def reader(P, y): return LogisticRegression(C=.1, max_iter=500).fit(P, y)
+def reader(P, y): return LogisticRegression(C=.1, max_iter=5000, tol=1e-3).fit(P, y)
 
 # %% ../nbs/00ac_measures.ipynb #be3344ff
 def label_figures(r, f, records):
