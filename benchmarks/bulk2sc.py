@@ -4,12 +4,12 @@
     python benchmarks/bulk2sc.py simulator      effects that differ between types, and composition alone; 3 seeds
     python benchmarks/bulk2sc.py speed          2,700 cells x 13,000 genes, 17 types: training, one bulk -> 2,000 cells
     python benchmarks/bulk2sc.py minute         the simulator, small: about a minute
-    --cache FOLDER keeps trained models; --seeds 0,1,2
+    --cache FOLDER keeps trained models; --seeds 0,1,2; --only stim107 takes one bulk of kang
 
 Energy distance, gene-gene error (within types) and forest AUC on expression are those of chapter 00b, in the space of the true cells.
 `energy` takes the proportions as each method has them; `by type` takes equal numbers of each type as the truth. Folds are log pseudo-bulk
 (per 10,000, +.1) of the true, and of the generated, cells over the reference: r and slope on the 100 genes that move most; `sign`: the least
-share, over the types, of a type's 50 most moved genes that move the same way.
+share, over the types, of a type's 50 most moved genes (among those moved for certain: 3 standard errors of counting) that move the same way.
 Floor: the nearest other real sample. Baselines: the reference's cells in the estimated proportions, and these multiplied gene by gene by the bulk ratio.
 """
 import os, resource, time, warnings
@@ -25,6 +25,11 @@ from scgm_nb.measures import Cells, draw, forest_auc, pair_figures
 from scgm_nb.simulate import simulate, truth
 
 def as_cells(a): return Cells(sp.csr_matrix(a.X), normalise(AnnData(sp.csr_matrix(a.X))), a.obs['cell_type'].astype(str).to_numpy())
+def certain(X, Y, least=3.):
+    "Genes whose log fold between two groups lies beyond so many standard errors of counting"
+    a, b = (np.asarray(M.sum(0)).ravel() + .5 for M in (X, Y))
+    return np.abs(np.log(a/a.sum()*b.sum()/b)) > least*np.sqrt(1/a + 1/b)
+
 def profile(X): return np.log(np.asarray(X.sum(0)).ravel()/X.sum()*1e4 + .1)
 
 def realism(real, fake, trees):
@@ -47,8 +52,9 @@ def folds(real, fake, reference):
     k = np.argsort(-np.abs(t - c))[:100]
     out, sign = dict(r=np.corrcoef((t - c)[k], (g - c)[k])[0, 1], slope=((t - c)[k] @ (g - c)[k])/((t - c)[k] @ (t - c)[k])), {}
     for name in real.obs['cell_type'].unique():
-        t, g, c = (profile(a.X[(a.obs['cell_type'] == name).to_numpy()]) for a in (real, fake, reference))
-        k = np.argsort(-np.abs(t - c))[:50]
+        X = [a.X[(a.obs['cell_type'] == name).to_numpy()] for a in (real, fake, reference)]
+        t, g, c = map(profile, X)
+        k = np.argsort(-np.abs(t - c)*certain(X[0], X[2]))[:50]
         sign[name] = (np.sign(t - c) == np.sign(g - c))[k].mean()
     return out | {'sign': min(sign.values()), 'worst type': min(sign, key=sign.get)}
 
@@ -61,15 +67,17 @@ def trained(reference, name, seed, cache, **kwargs):
     if at: b.save(at)
     return b, seconds
 
-def kang(seeds, cache, trees=30):
+def kang(seeds, cache, only=None, trees=30):
     cells = check(read_h5ad(Path(os.environ['SCGM_DATA'])/'kang2018_ifnb_typed_1267genes.h5ad'), ['cell_type', 'sample'])
     of = lambda name: cells[cells.obs['sample'] == name].copy()
     rows = []
     for seed in seeds:
         for mine, theirs in (('101', '107'), ('107', '101')):
             reference = of(f'ctrl{mine}')
+            if only and not only.endswith(theirs): continue
             b, seconds = trained(reference, f'kang{mine}', seed, cache)
             for state in ('stim', 'ctrl'):
+                if only and only != f'{state}{theirs}': continue
                 real, start = of(f'{state}{theirs}'), time.time()
                 bulk = read_bulk(pd.DataFrame([np.asarray(real.X.sum(0)).ravel()], [state], real.var_names), 'counts')
                 cand = {'ours': b.generate(bulk, 2000, seed=seed)}
@@ -142,9 +150,10 @@ def show(title, t): print(f'\n{title}\n{t.round(3).to_string(na_rep="")}', flush
 
 if __name__ == '__main__':
     p = ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument('what', choices=['kang', 'simulator', 'speed', 'minute']); p.add_argument('--seeds', default='0,1,2'); p.add_argument('--cache')
+    p.add_argument('what', choices=['kang', 'simulator', 'speed', 'minute']); p.add_argument('--seeds', default='0,1,2'); p.add_argument('--cache'); p.add_argument('--only', help='one bulk of kang: stim107, ctrl107, stim101, ctrl101')
     a = p.parse_args()
     warnings.simplefilter('ignore', DataWarning); pd.set_option('display.width', 250); pd.set_option('display.max_columns', 40)
     seeds = [int(s) for s in a.seeds.split(',')]
-    if a.what == 'minute': simulator([0], a.cache, small=True)
-    else: dict(kang=kang, simulator=simulator, speed=speed)[a.what](seeds, a.cache)
+    if a.what == 'minute': simulator(seeds if a.seeds != '0,1,2' else [0], a.cache, small=True)
+    elif a.what == 'kang': kang(seeds, a.cache, a.only)
+    else: dict(simulator=simulator, speed=speed)[a.what](seeds, a.cache)

@@ -29,7 +29,7 @@ def mixture(d, h, v, *, rounds=60):
         π = (r.sum(0) + 1)/(len(d) + len(sizes))
     return π, r, V
 
-# %% ../nbs/06b_steering.ipynb #454434fa
+# %% ../nbs/06b_steering.ipynb #9933c77f
 def share_out(
     d,     # log fold of each gene: bulk over mixture
     f,     # types x genes: share of each type in the reads of a gene
@@ -37,7 +37,7 @@ def share_out(
     *,
     v,     # variance of d that is chance of the bulk
     err,   # and the part that is error of the reference, which moves all types alike
-    ρ=.5,  # how much of a shift types have in common
+    ρ=.7,  # how much of a shift types have in common
 ):         # types x genes, and what their sum explains
     "Mean of the shift of each type given the bulk"
     h, δ, total = ρ + (1 - ρ)*(f**2).sum(0), 0., 0.
@@ -137,7 +137,7 @@ def better_push(d, f, W, J, push, reach):
     step = np.linalg.solve(X.T @ (W[:, None]*X) + Q, X.T @ (W*d) - Q @ np.r_[0, push.ravel()])
     return push + np.clip(step[1:].reshape(K, L), -1, 1), step[0]
 
-# %% ../nbs/06b_steering.ipynb #69979de9
+# %% ../nbs/06b_steering.ipynb #c96ae347
 def compare(crowd, push, w, B, known):
     "Profiles, shares of the types in each gene, and log fold of the bulk over their mixture"
     P = crowd.profile(push)
@@ -153,7 +153,7 @@ def steer(
     *,
     seen,        # reads of each gene in the reference
     known=None,  # genes that the bulk measured
-    ρ=.5,        # how much of a shift types have in common
+    ρ=.7,        # how much of a shift types have in common
     reach=.5,    # how far a type may be pushed, in sd of its own spread; 0 for not at all
     limit=None,  # largest log fold that is believed; None follows the other genes
     rounds=5,
