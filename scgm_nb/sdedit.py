@@ -185,8 +185,8 @@ def relative_weights(known, y, others, near):
     w = np.exp(-.5*(d/(near*np.median(d)))**2)
     return w/w.sum()
 
-# %% ../nbs/04_sdedit.ipynb #3b56f4bf
-shifts = ('gene_shift', 'latent_shift')
+# %% ../nbs/04_sdedit.ipynb #a7d0a29f
+shifts = ('gene_shift', 'latent_shift', 'blend_shift')
 
 def told(y, goal): return np.where(goal < 0, y, goal)
 
@@ -231,7 +231,7 @@ def walked(self: ScGM,
     out = walks.get(method, ode)(conditioned(net, y), target, x, lambda i: noise(1000*draw + i), on_step=on_step, **dials)
     return net.restore(out)[:, :-1].cpu().numpy()
 
-# %% ../nbs/04_sdedit.ipynb #d1b717c3
+# %% ../nbs/04_sdedit.ipynb #85878801
 @patch
 def changed(self: ScGM,
     u,             # latent numbers and log library size of the cells
@@ -245,6 +245,7 @@ def changed(self: ScGM,
     **walk,        # see `walked`
 ):                 # change of the log share of each gene in each cell
     "What a method does to the genes of some cells"
+    if method == 'blend_shift': return sum(self.changed(u, y, goals, method=m, known=known, near=near, but=but) for m in shifts[:2])/2
     if method in shifts: shift = shift_rows(known, y, goals, near=near, but=but)
     if method == 'gene_shift': return shift.genes
     z = u[:, :-1] + shift.z if method == 'latent_shift' else self.walked(u, y, goals, method=method, **walk)
@@ -309,8 +310,8 @@ def left_out(self: ScGM,
     table = pd.DataFrame(rows).T
     return table.assign(mean=table.mean(1)) if len(table) else table
 
-# %% ../nbs/04_sdedit.ipynb #d25601db
-preferred = {f'{m}, {n}': dict(method=m, near=h) for n, h in (('relatives first', .3), ('all alike', None)) for m in shifts}
+# %% ../nbs/04_sdedit.ipynb #a30fcfdb
+preferred = {f'{m}, {n}': dict(method=m, near=h) for n, h in (('relatives first', .3), ('all alike', None)) for m in ('blend_shift', 'gene_shift', 'latent_shift')}
 
 @patch
 def chosen(self: ScGM,
@@ -501,14 +502,14 @@ def written(about):
     "What a file can hold: numbers and text, the rest as JSON"
     return {k: v if isinstance(v, (int, float, str)) else json.dumps(v, default=str) for k, v in about.items() if v is not None}
 
-# %% ../nbs/04_sdedit.ipynb #c6423fdf
+# %% ../nbs/04_sdedit.ipynb #fdb3c6b7
 @patch
 def edit(self: ScGM,
     cells,            # AnnData of raw counts; obs has their present names
     to=None,          # column -> name; {name: weight, ...} for a state in between
     *,
     keep=None,        # columns that must stay; None: all that are not in `to`
-    method='auto',    # 'ode', 'ddpm', 'paired', 'sdedit', 'composed', 'gene_shift', 'latent_shift'
+    method='auto',    # 'ode', 'ddpm', 'paired', 'sdedit', 'composed', 'gene_shift', 'latent_shift', 'blend_shift'
     strength=1.,      # of the effect: 0 gives the same counts, 1 all of it
     noise=None,       # how far the walks go up, 0 to 1; None: what suits the method
     genes=None,       # gene -> 'knockout', ('fold', 2) or ('level', counts per 10,000): see chapter 04a
