@@ -5,23 +5,24 @@
 # %% auto #0
 __all__ = ['γ', 'share_of', 'CellSource', 'FileSource', 'file_rows', 'shifted', 'mix', 'cell_uniform', 'cell_normal', 'Moment']
 
-# %% ../nbs/00ba_batches.ipynb #2ffd08c9
+# %% ../nbs/00ba_batches.ipynb #3c6aceca
 from copy import copy
 import numpy as np, pandas as pd, scipy.sparse as sp, torch
+from anndata import AnnData
 from fastcore.basics import patch, store_attr
 
-# %% ../nbs/00ba_batches.ipynb #3a666a36
+# %% ../nbs/00ba_batches.ipynb #b81e44dd
 from .data import *
-from .data import check_cells, check_genes, check_labels, check_matrix, check_values
+from .data import accepted, check_cells, check_genes, check_labels, check_matrix, check_values, names_of, unknown_label
 
 # %% ../nbs/00ba_batches.ipynb #5846f7b9
 def share_of(rows, i, n):
     "The `i`-th of `n` nearly equal shares of `rows`"
     return rows[i*len(rows)//n:(i + 1)*len(rows)//n]
 
-# %% ../nbs/00ba_batches.ipynb #c5e34f06
+# %% ../nbs/00ba_batches.ipynb #cfdebbe7
 class CellSource:
-    "Batches of cells that have passed `check`, in an order that depends on (seed, epoch) alone"
+    "Batches of cells, in an order that depends on (seed, epoch) alone"
     def __init__(self,
         adata,           # cells in memory; X may be sparse counts, or a dense matrix of latents
         labels=None,     # name(s) of the obs column(s) that are handed on with each batch
@@ -30,13 +31,16 @@ class CellSource:
         batch_size=128,  # the most cells in a batch
         seed=0,          # of the order
     ):
+        if not isinstance(adata, AnnData): raise FormatError(f'an AnnData was expected, not {type(adata).__name__}', fix='read(path), or anndata.AnnData(X, obs, var)')
         store_attr()
         self.kept = np.arange(adata.n_obs) if kept is None else np.asarray(kept)
-        self.genes, self.X, self.drawn = adata.var_names, adata.X, {}
-        self.name_labels([labels] if isinstance(labels, str) else labels or [])
+        self.genes, self.X, self.drawn = adata.var_names, accepted(adata).X if sp.issparse(adata.X) else adata.X, {}
+        self.name_labels(names_of(labels))
 
     def name_labels(self, columns):
         "Labels as numbers, and the names behind them"
+        for c in columns:
+            if c not in self.adata.obs: raise unknown_label(c, list(self.adata.obs), what='column of labels')
         obs = {c: self.adata.obs[c].astype('category').cat for c in columns}
         self.labels = {c: list(o.categories) for c, o in obs.items()}
         self.codes = np.stack([np.asarray(o.codes, np.int64) for o in obs.values()], 1) if obs else np.zeros((self.adata.n_obs, 0), np.int64)
@@ -87,7 +91,7 @@ def batch(self: CellSource,
     cells = self.cells(epoch, step, part)
     return self.X[cells], self.codes[cells]
 
-# %% ../nbs/00ba_batches.ipynb #c7403efc
+# %% ../nbs/00ba_batches.ipynb #f9b7bb29
 class FileSource(CellSource):
     "The same from a file: AnnData opened with `backed='r'`, raw counts in X, which are checked as they are read"
     def __init__(self, adata, labels=None, kept=None, *, batch_size=128, seed=0,
@@ -95,7 +99,8 @@ class FileSource(CellSource):
         buffer=256,      # blocks that are held and shuffled together
     ):
         check_genes(adata.var_names); check_cells(adata.obs_names, adata.var_names)
-        for c in [labels] if isinstance(labels, str) else labels or []: check_labels(adata.obs[c], c)
+        for c in names_of(labels):
+            if c in adata.obs: check_labels(adata.obs[c], c)
         super().__init__(adata, labels, kept, batch_size=batch_size, seed=seed)
         self.block, self.buffer, self.held = block, buffer, {}
         self.rows = file_rows(self.X)

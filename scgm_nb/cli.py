@@ -5,13 +5,16 @@
 # %% auto #0
 __all__ = ['verbs', 'command', 'mistyped', 'find_verb', 'aside', 'answer', 'text', 'row', 'table', 'plain', 'code_of', 'complain',
            'overview', 'run', 'main', 'depth', 'portrait', 'scgm_check', 'scgm_convert', 'scgm_evaluate',
-           'scgm_datasets', 'scgm_fetch', 'scgm_demo']
+           'scgm_datasets', 'scgm_fetch', 'columns_of', 'wanted', 'about_model', 'scgm_train', 'scgm_generate',
+           'scgm_finetune', 'open_model', 'pairs', 'wishes_of', 'scgm_edit', 'scgm_enhance', 'scgm_deconvolve',
+           'scgm_bulk2sc', 'scgm_demo']
 
-# %% ../nbs/07a_cli.ipynb #be12e7ec
-import errno, json, math, signal, sys, traceback, warnings
+# %% ../nbs/07a_cli.ipynb #3686c1a3
+import errno, json, math, re, signal, sys, traceback, warnings
 from contextlib import contextmanager, redirect_stdout
 from difflib import get_close_matches
 from functools import partial
+from pathlib import Path
 from shutil import get_terminal_size
 from textwrap import indent
 import numpy as np
@@ -198,6 +201,143 @@ def scgm_fetch(
     """Get a public data set; a file already here is not fetched again
     scgm fetch pbmc3k"""
     return dict(name=name, file=str(sg.fetch(name)))
+
+# %% ../nbs/07a_cli.ipynb #ed305099
+def columns_of(text): return [c.strip() for c in text.split(',') if c.strip()] if text else []
+
+def wanted(
+    cells,   # '1000', or 'B cell=500, NK cell=200'; names of several columns with a slash between
+):
+    "What was asked for, as `generate` wants it"
+    if cells.strip().isdigit(): return int(cells)
+    parts = [c.rpartition('=') for c in columns_of(cells)]
+    if not parts or not all(name and n.strip().isdigit() for name, _, n in parts): raise sg.ScgmError(f'{cells!r} does not say which cells', fix='--cells 1000, or --cells "B cell=500, NK cell=200"')
+    return {tuple(k.strip() for k in name.split('/')): int(n) for name, _, n in parts}
+
+# %% ../nbs/07a_cli.ipynb #d6fce3e6
+def about_model(gm): return dict(labels=gm.labels, genes=len(gm.genes), latent=gm.vae.latent_size, learned_from=int(gm.net.count.sum()), hash=gm.hash)
+
+def scgm_train(
+    file:str,              # cells with raw counts
+    out:str,               # folder for the model
+    labels:str=None,       # columns to generate by, with commas between
+    covariates:str=None,   # columns that the decoder is told too: batch, donor
+    kind:str='nb',         # likelihood: nb, zinb, poisson, bernoulli
+    seed:int=0,            # of everything random
+    resume:str=None,       # folder for checkpoints, to begin in or to go on from
+    overwrite:bool=False,  # replace an older model
+):
+    """Learn to generate cells
+    scgm train cells.h5ad models/mine --labels cell_type"""
+    gm = sg.ScGM.train(sg.read(file), columns_of(labels), columns_of(covariates), kind=kind, seed=seed, resume=resume)
+    return dict(model=str(gm.save(out, overwrite=overwrite)), **about_model(gm))
+
+def scgm_generate(
+    model:str,               # folder of a model, or 'demo' for the one that comes along
+    out:str,                 # .h5ad to be written
+    cells:str='1000',        # how many, or "B cell=500, NK cell=200"
+    seed:int=0,              # cell i depends on this and i alone
+    library:float=None,      # counts of each cell; without it, like the training cells
+    balanced:bool=False,     # rare types as often as common ones
+):
+    """Draw new cells, a chunk at a time
+    scgm generate demo new.h5ad --cells "CD19+ B=30, Dendritic=20" """
+    gm = open_model(model)
+    made = gm.generate(wanted(cells), seed=seed, library='like-training' if library is None else library, balanced=balanced, to=out, progress=True)
+    return dict(written=out, cells=made.n_obs, genes=made.n_vars, **{c: made.obs[c].value_counts().loc[lambda n: n > 0].to_dict() for c in gm.labels})
+
+def scgm_finetune(
+    model:str,               # folder of a model, or 'demo'
+    file:str,                # new cells with raw counts and the label columns of the model
+    out:str,                 # folder for the new model
+    old:str=None,            # the old training cells; without them the model rehearses with its own
+    seed:int=0,              # of everything random
+    overwrite:bool=False,    # replace an older model
+):
+    """Teach a model new cells without forgetting the old ones
+    scgm finetune models/mine more.h5ad models/more"""
+    gm = open_model(model).finetune(sg.read(file), sg.read(old) if old else None, seed=seed)
+    return dict(model=str(gm.save(out, overwrite=overwrite)), changes=gm.diff().round(3).reset_index().to_dict('records'), **about_model(gm))
+
+def open_model(folder): return sg.demo_model() if folder == 'demo' else sg.ScGM.load(folder)
+
+# %% ../nbs/07a_cli.ipynb #0b95d0ff
+def pairs(
+    text,   # 'condition=stim, donor=d2'
+):          # a dictionary
+    "What is written as name=value, with commas between"
+    parts = [c.partition('=') for c in columns_of(text)]
+    if not all(k.strip() and sign and v.strip() for k, sign, v in parts): raise sg.ScgmError(f'{text!r} does not say what is what', fix='--to condition=stim')
+    return {k.strip(): v.strip() for k, _, v in parts}
+
+def wishes_of(text): return {gene: ('fold', float(v)) if re.fullmatch(r'[\d.]+', v) else v for gene, v in pairs(text).items()} or None
+
+def scgm_edit(
+    model:str,               # folder of a model, or 'demo'
+    file:str,                # cells with raw counts; obs has their present names
+    out:str,                 # file for the edited cells
+    to:str=None,             # the names they should bear: condition=stim
+    genes:str=None,          # genes to change: CD79A=knockout, LYZ=2 (a fold)
+    method:str='auto',       # auto, ode, ddpm, paired, sdedit, composed, gene_shift, latent_shift
+    strength:float=1.,       # 0 changes nothing, 1 is the whole effect
+    reference:str=None,      # the training cells, to choose the method on
+    seed:int=0,              # of everything random
+    overwrite:bool=False,    # replace what is there
+):
+    """The same cells under another name, or with other genes
+    scgm edit demo cells.h5ad edited.h5ad --to "cell_type=CD19+ B" """
+    edited = open_model(model).edit(sg.read(file), pairs(to), genes=wishes_of(genes), method=method, strength=strength, reference=sg.read(reference) if reference else None, seed=seed)
+    return dict(written=str(sg.write(edited, out, overwrite=overwrite)), cells=edited.n_obs)
+
+def scgm_enhance(
+    model:str,               # folder of a model, or 'demo'
+    file:str,                # cells with raw counts
+    out:str,                 # file for the cells brought to one depth
+    depth:float=None,        # counts of each cell; without it, the median of all
+    seed:int=0,              # of everything random
+    overwrite:bool=False,    # replace what is there
+):
+    """Bring poor cells to a common depth: their own counts, and what the model adds
+    scgm enhance demo cells.h5ad enhanced.h5ad --depth 2000"""
+    better = open_model(model).enhance(sg.read(file), output='counts', depth=depth, seed=seed)
+    return dict(written=str(sg.write(better, out, overwrite=overwrite)), cells=better.n_obs, counts_per_cell=float(np.median(np.asarray(better.X.sum(1)).ravel())))
+
+# %% ../nbs/07a_cli.ipynb #ee19be9d
+def scgm_deconvolve(
+    reference:str,            # labelled cells, or the folder of a saved deconvolver
+    bulk:str,                 # table of bulk samples (.tsv, .csv, .gz, .h5ad)
+    out:str,                  # table to be written: one row for each sample and type
+    units:str=None,           # counts, cpm, tpm, fpkm, log2tpm or log1p
+    labels:str='cell_type',   # the column of labels of the reference
+    groups:str=None,          # its column of donors or batches
+    method:str='auto',        # auto, nnls, weighted, svr, em or tape
+    save:str=None,            # folder in which to keep the trained deconvolver
+    seed:int=0,               # the same seed, the same answers
+    overwrite:bool=False,     # replace what is there
+):
+    """Say what bulk samples are made of, learned from labelled cells
+    scgm deconvolve cells.h5ad bulk.tsv proportions.tsv --units tpm"""
+    from scgm_nb.deconv import deconvolve_files
+    return deconvolve_files(reference, bulk, out, units=units, labels=labels, groups=groups, method=method, save=save, seed=seed, overwrite=overwrite)
+
+def scgm_bulk2sc(
+    reference:str,            # labelled cells with raw counts, or the folder of a saved Bulk2SC
+    bulk:str,                 # table of bulk samples (.tsv, .csv, .gz, .h5ad)
+    out:str,                  # .h5ad for the new cells
+    units:str=None,           # counts, cpm, tpm, fpkm, log2tpm or log1p
+    labels:str='cell_type',   # the column of labels of the reference
+    n:int=2000,               # cells of each sample
+    match:str='pseudobulk',   # cells whose sum is the bulk; or proportions: cells of the reference
+    save:str=None,            # folder in which to keep what was learned
+    seed:int=0,               # the same seed, the same cells
+):
+    """Bulk samples in, single cells out
+    scgm bulk2sc cells.h5ad bulk.tsv new.h5ad --units tpm --n 2000"""
+    samples = sg.read_bulk(bulk, units)
+    b = sg.Bulk2SC.load(reference) if (Path(reference)/'SHA256SUMS').exists() or (Path(reference)/'generator').exists() else sg.Bulk2SC.train(sg.read(reference, labels), labels, seed=seed)
+    if save: b.save(save)
+    made = b.generate(samples, n, match=match, seed=seed, to=out, progress=True)
+    return dict(written=out, samples=samples.n_obs, cells=made.n_obs, genes=made.n_vars)
 
 # %% ../nbs/07a_cli.ipynb #0d0c0624
 def scgm_demo(

@@ -8,10 +8,14 @@ __all__ = ['ScgmError', 'FormatError', 'CountsError', 'GeneError', 'LabelError',
            'check_matrix', 'id_kinds', 'species_of', 'restore_dates', 'check_genes', 'merge_genes', 'unknown_label',
            'check_labels', 'check', 'normalise', 'split', 'attempt']
 
-# %% ../nbs/00_data.ipynb #d69444a1
-import re, warnings
+# %% ../nbs/00_data.ipynb #19b23764
+import os, re, shutil, warnings
 from collections import Counter
+from contextlib import contextmanager
 from copy import deepcopy
+from pathlib import Path
+from secrets import token_hex
+from concurrent.futures import ThreadPoolExecutor
 from difflib import get_close_matches
 import numpy as np, pandas as pd, scipy.sparse as sp
 from anndata import AnnData
@@ -51,15 +55,27 @@ def some(names, n=3):
 
 def many(n, noun): return f'{n:,} {noun}{"" if n == 1 else "s"}'
 
-# %% ../nbs/00_data.ipynb #404cab79
+# %% ../nbs/00_data.ipynb #563cb68c
 def scan(v, step=1 << 16):
     "Smallest value, largest value, all whole? A NaN makes the first two NaN"
-    lo, hi, whole = np.float64(np.inf), np.float64(-np.inf), True
+    lo, hi, whole, real = np.float64(np.inf), np.float64(-np.inf), True, v.dtype.kind == 'f'
+    near, same = np.empty(step, v.dtype), np.empty(step, bool)
     for i in range(0, len(v), step):
         b = v[i:i + step]
-        lo, hi = np.minimum(lo, b.min()), np.maximum(hi, b.max())
-        whole = whole and (b.dtype.kind in 'iu' or bool((np.rint(b) == b).all()))
+        lo, hi, n = np.minimum(lo, b.min()), np.maximum(hi, b.max()), len(b)
+        if whole and real: whole = bool(np.equal(np.rint(b, out=near[:n]), b, out=same[:n]).all())
     return lo, hi, whole
+
+# %% ../nbs/00_data.ipynb #231d194d
+def by_halves(look, v, shared=0, long=1 << 20):
+    "`look` at the two halves of a long array at the same time; `shared` elements belong to both"
+    if len(v) < long: return [look(v)]
+    with ThreadPoolExecutor(2) as pool: return [*pool.map(look, (v[:len(v)//2], v[len(v)//2 - shared:]))]
+
+def scan_all(v):
+    "`scan` of a long array"
+    lo, hi, whole = zip(*by_halves(scan, v))
+    return np.min(lo), np.max(hi), all(whole)
 
 # %% ../nbs/00_data.ipynb #9de103fa
 exact = 2**24    # up to here float32 holds every whole number
@@ -99,31 +115,63 @@ def refuse_fractions(X, cells, genes):
     raise CountsError(f'fractions in {len(at):,} of {X.nnz:,} values: they look like {kind}', places(X, at, cells, genes),
                       'the models count molecules; anything else would be modelled wrongly, in silence', fix)
 
-# %% ../nbs/00_data.ipynb #fb6cd6aa
+# %% ../nbs/00_data.ipynb #4f3203db
 def check_values(X, cells, genes):
-    "Raise unless the CSR matrix `X` holds raw counts"
-    lo, hi, whole = scan(X.data)
-    if not X.nnz or (0 <= lo and hi <= exact and whole): return
+    "The smallest value of the CSR matrix `X`, or an error where it does not hold raw counts"
+    lo, hi, whole = X.seen[1] if hasattr(X, 'seen') else scan_all(X.data)
+    if not X.nnz or (0 <= lo and hi <= exact and whole): return lo
     for test, error, what, why, fix in value_faults:
         at = np.flatnonzero(test(X.data))
         if len(at): raise error(f'{what} in {many(len(at), "place")}', places(X, at, cells, genes), why, fix)
     refuse_fractions(X, cells, genes)
 
-# %% ../nbs/00_data.ipynb #54a74a78
+# %% ../nbs/00_data.ipynb #11693fd0
+def falls(i, step=1 << 16):
+    "How many elements are not larger than the one before"
+    low, n = np.empty(step, bool), 0
+    for s in range(1, len(i), step):
+        b = i[s:s + step]
+        n += np.count_nonzero(np.less_equal(b, i[s - 1:s - 1 + len(b)], out=low[:len(b)]))
+    return n
+
+def in_order(X):
+    "Do the indices of each row of a CSR (column of a CSC) matrix rise strictly, and stay in range?"
+    p, i, n = X.indptr, X.indices, X.shape[X.format == 'csr']
+    if p[0] != 0 or not len(i) == len(X.data) == p[-1] or (np.diff(p) < 0).any(): return False
+    filled = np.diff(p) > 0
+    first, last = i[p[:-1][filled]], i[p[1:][filled] - 1]
+    fallen = X.seen[0] if hasattr(X, 'seen') else sum(by_halves(falls, i, shared=1))
+    return fallen == np.count_nonzero(first[1:] <= last[:-1]) and bool((first >= 0).all() and (last < n).all())
+
+# %% ../nbs/00_data.ipynb #c78d4660
 def check_matrix(X):
     "`X` as a CSR matrix whose indices are in range, sorted, and unique"
     if not (sp.issparse(X) or isinstance(X, np.ndarray)) or X.ndim != 2:
         raise FormatError(f'a matrix of cells x genes was expected, not {type(X).__name__}', fix='give a scipy.sparse or numpy matrix')
     if not np.issubdtype(X.dtype, np.number) or np.iscomplexobj(X): raise FormatError(f'the matrix holds {X.dtype}, not numbers', fix='adata.X = adata.X.astype("float32")')
+    X = of_this_machine(X)
     if X.dtype == np.float16: X = widen(X)
     if not sp.issparse(X): return sp.csr_matrix(X)
     if X.format not in ('csr', 'csc'):
         if X.tocsr().nnz < X.nnz: raise twice()
         X = X.tocsr()
-    whole_indices(X)
-    return once_each(X) if X.format == 'csr' else sp.csr_matrix(once_each(X.T).T)
+    if not in_order(X): X = put_in_order(X)
+    return X if X.format == 'csr' and type(X) is sp.csr_matrix else sp.csr_matrix(X)
 
-# %% ../nbs/00_data.ipynb #b14cb2d6
+# %% ../nbs/00_data.ipynb #e4db5d2e
+def of_this_machine(X):
+    "The matrix with its numbers in the order of bytes of this machine"
+    parts = [X] if not sp.issparse(X) or X.format not in ('csr', 'csc') else [X.data, X.indices, X.indptr]
+    if all(a.dtype.isnative for a in parts): return X
+    parts = [a.astype(a.dtype.newbyteorder('=')) for a in parts]
+    return parts[0] if len(parts) == 1 else type(X)(tuple(parts), X.shape)
+
+def put_in_order(X):
+    "Raise for indices that are damaged, or stand twice; sort the others"
+    whole_indices(X)
+    return once_each(X) if X.format == 'csr' else once_each(X.T).T
+
+# %% ../nbs/00_data.ipynb #30324e95
 def widen(X):
     "float16 as float32, refused where it has already altered counts"
     if not X.size or X.max() < 2048: return X.astype(np.float32)
@@ -139,9 +187,7 @@ def whole_indices(X):
 
 def once_each(X):
     "`X` with sorted indices, refusing two entries in one place"
-    X = sp.csr_matrix((X.data, X.indices, X.indptr), X.shape)
-    if X.has_canonical_format: return X
-    X = X.sorted_indices()
+    X = sp.csr_matrix((X.data, X.indices, X.indptr), X.shape).sorted_indices()
     if X.has_canonical_format: return X
     raise twice(next(i for i, r in enumerate(np.split(X.indices, X.indptr[1:-1])) if len(set(r)) < len(r)))
 
@@ -158,31 +204,34 @@ def kept_parts(adata, copy=True):
     "What is known about cells beside the matrix, as copies that can be changed freely"
     return dict(uns=deepcopy(dict(adata.uns)) if copy else dict(adata.uns), obsm={k: np.array(v) if type(v).__name__ == 'ArrayView' else v.copy() if copy else v for k, v in adata.obsm.items()})
 
-# %% ../nbs/00_data.ipynb #bf74bb14
-ensembl = re.compile(r'^ENS([A-Z]{3})?G\d{11}(\.\d+)?(?:_PAR_Y)?$', re.M)
-peaks   = re.compile(r'^\w+[:_-]\d+[-_]\d+$', re.M)
-dates   = re.compile(r'^(?:(\d{1,2})-(Mar|Sept?|Dec|MAR|SEPT?|DEC)|(Mar|Sept?|Dec|MAR|SEPT?|DEC)-(\d{1,2}))$', re.M)    # not sep-1: a gene of a worm
+# %% ../nbs/00_data.ipynb #84d1d5c8
+ensembl = re.compile(r'ENS([A-Z]{3})?G\d{11}(\.\d+)?(?:_PAR_Y)?')
+peaks   = re.compile(r'\w+[:_-]\d+[-_]\d+')
+dates   = re.compile(r'(\d{1,2})-(Mar|Sept?|Dec|MAR|SEPT?|DEC)|(Mar|Sept?|Dec|MAR|SEPT?|DEC)-(\d{1,2})')    # not sep-1: a gene of a worm
 
-# %% ../nbs/00_data.ipynb #df08c99a
+def ids_in(names): return [m for s in names if s[:3] == 'ENS' and (m := ensembl.fullmatch(s))]
+
+def dates_in(names): return [s for s in names if '-' in s and dates.fullmatch(s)]
+
+# %% ../nbs/00_data.ipynb #56de2c2c
 def id_kinds(names):
     "The share of each kind of name: symbol, peak (`chr1:100-200`), or Ensembl id by species"
-    text = '\n'.join(names)      # one search over all names, rather than one a name
-    n = Counter({'': 'human', 'MUS': 'mouse'}.get(s, s.lower()) + ' ensembl' for s, _ in ensembl.findall(text))
-    n['peak'] = len(peaks.findall(text))
+    n = Counter({None: 'human', 'MUS': 'mouse'}.get(m[1], (m[1] or '').lower()) + ' ensembl' for m in ids_in(names))
+    n['peak'] = sum(bool(peaks.fullmatch(s)) for s in names if '-' in s or '_' in s)
     n['symbol'] = len(names) - n.total()
     return pd.Series({k: v/len(names) for k, v in n.items() if v}, dtype=float)
 
-# %% ../nbs/00_data.ipynb #c4096e7f
+# %% ../nbs/00_data.ipynb #1709dd91
 def species_of(names):
     "'human', 'mouse', or None when the names do not tell"
     kinds = id_kinds(names)
     for s in ('human', 'mouse'):
         if kinds.get(f'{s} ensembl', 0) > .5: return s
-    words = [s for s in names if re.match(r'[A-Za-z]{3}', s) and not ensembl.match(s)]
+    words = [s for s in names if re.match(r'[A-Za-z]{3}', s) and not ensembl.fullmatch(s)]
     upper, title = (np.mean([test(s[:3]) for s in words]) if words else 0 for test in (str.isupper, str.istitle))
     return 'human' if upper > .7 and len(words) >= 5 else 'mouse' if title > .6 and len(words) >= 5 else None
 
-# %% ../nbs/00_data.ipynb #79b3212a
+# %% ../nbs/00_data.ipynb #98e55fb6
 def restore_dates(
     names,          # names of genes, some turned into dates
     *,
@@ -191,17 +240,18 @@ def restore_dates(
     "Undo what a spreadsheet did: '2-Sep' was SEPTIN2, '1-Mar' MARCHF1, '1-Dec' DELEC1"
     now, then = dict(mar='MARCHF', sep='SEPTIN', dec='DELEC'), dict(mar='MARCH', sep='SEPT', dec='DEC')
     gene = lambda m: (now if current else then)[(m[2] or m[3])[:3].lower()] + (m[1] or m[4])
-    return pd.Index([gene(m) if (m := dates.match(s)) else s for s in names])
+    return pd.Index([gene(m) if (m := dates.fullmatch(s)) else s for s in names])
 
-# %% ../nbs/00_data.ipynb #6fa60593
+# %% ../nbs/00_data.ipynb #897a6cc1
 everywhere = {*'ACTB GAPDH B2M MALAT1 EEF1A1 RPL3 RPS3 RPLP0 TMSB4X FTL FTH1 TPT1 CD74 PTPRC'.split()}
 
 def look_like_genes(names):
     "Do these names look like genes (rather than barcodes)?"
-    names = [str(s) for s in names]
-    return len(everywhere & {s.upper() for s in names}) >= 3 or sum(bool(ensembl.match(s)) for s in names[:1000]) > .5*min(len(names), 1000) > 0
+    names = [*map(str, names)]
+    have = {*names}
+    return sum(not have.isdisjoint((s, s.title(), s.lower())) for s in everywhere) >= 3 or len(ids_in(names[:1000])) > .5*min(len(names), 1000) > 0
 
-# %% ../nbs/00_data.ipynb #38b0718c
+# %% ../nbs/00_data.ipynb #a684254f
 def check_genes(
     names,               # names of the genes
     *,
@@ -210,35 +260,44 @@ def check_genes(
     mixed_ids=False,     # accept symbols and Ensembl ids side by side
 ):
     "Raise unless every gene has one sound name"
-    names = pd.Index(names)
-    blank = [i for i, s in enumerate(names) if not (isinstance(s, str) and s.strip() and s != 'nan')]
-    if blank: raise GeneError(f'{many(len(blank), "gene")} with no name', f'columns {some(blank)}', 'genes are matched by name', 'adata = adata[:, adata.var_names.str.strip() != ""]')
-    padded = [s for s in names if s != s.strip()]
-    if padded: raise GeneError(f'{many(len(padded), "gene")} with blanks at an end', some(padded), 'the same name elsewhere would not be found', 'adata.var_names = adata.var_names.str.strip()')
+    names = list(names)
+    if not plain(names): refuse_blanks(names)
     refuse_dates(names)
     refuse_mixture(names, strip_version, mixed_ids)
     found = species_of(names) if species else None
     if found and found != species.lower(): raise GeneError(f'these are {found} genes, not {species}', f'gene names: {some(names)}; {shares(names)}',
         'names of two species hardly meet: a model would see almost nothing', f'species="{found}", or map the genes to {species} first (map_genes)')
 
-# %% ../nbs/00_data.ipynb #c5da54a7
+# %% ../nbs/00_data.ipynb #44474a1b
+def plain(names):
+    "Are these all texts without any blank? (One look at all of them together)"
+    try: return len('\n'.join(names).split()) == len(names) and 'nan' not in names
+    except TypeError: return False
+
+def refuse_blanks(names):
+    blank = [i for i, s in enumerate(names) if not (isinstance(s, str) and s.strip() and s != 'nan')]
+    if blank: raise GeneError(f'{many(len(blank), "gene")} with no name', f'columns {some(blank)}', 'genes are matched by name', 'adata = adata[:, adata.var_names.str.strip() != ""]')
+    padded = [s for s in names if s != s.strip()]
+    if padded: raise GeneError(f'{many(len(padded), "gene")} with blanks at an end', some(padded), 'the same name elsewhere would not be found', 'adata.var_names = adata.var_names.str.strip()')
+
+# %% ../nbs/00_data.ipynb #ef92c754
 def shares(names): return ', '.join(f'{100*v:.0f}% {k}' for k, v in id_kinds(names).items())
 
 def refuse_dates(names):
-    bad = [m[0] for m in dates.finditer('\n'.join(names))]
+    bad = dates_in(names)
     if bad: raise GeneError(f'{many(len(bad), "gene")} with a date for a name', ', '.join(f'{s} (was {g})' for s, g in zip(bad[:3], restore_dates(bad[:3]))),
         'a spreadsheet turned MARCH1, SEPT2, DEC1 into dates', 'adata.var_names = restore_dates(adata.var_names)')
 
 def refuse_mixture(names, strip_version, mixed_ids):
-    versions = [m[0] for m in ensembl.finditer('\n'.join(names)) if m[2]]
+    versions = [m[0] for m in ids_in(names) if m[2]]
     if versions and not strip_version: raise GeneError(f'{many(len(versions), "Ensembl id")} with a version', some(versions),
-        'the same gene has another version in the next file, and would not be found', 'strip_version=True')
+        'the same gene has another version in the next file, and would not be found', 'check(adata, strip_version=True), or the same at read')
     if not len(names): return
     kinds = id_kinds(names)
     species = kinds[kinds.index.str.endswith('ensembl') & (kinds > .05)]
     if (kinds > .2).sum() < 2 and len(species) < 2 or mixed_ids: return
     raise GeneError('the names of the genes are of several kinds', shares(names),
-        'the same gene may stand here twice, and half of them will not be found in a model', 'map them to one kind (map_genes), or mixed_ids=True')
+        'the same gene may stand here twice, and half of them will not be found in a model', 'map them to one kind (map_genes), or check(adata, mixed_ids=True)')
 
 # %% ../nbs/00_data.ipynb #4aceeda9
 def merge_genes(adata, names):
@@ -302,10 +361,11 @@ def refuse_rare(s, column, allow_rare, few=30):
     twins = pd.Series(n.index).groupby([same_name(v) for v in n.index]).agg(list)
     for t in twins[twins.map(len) > 1]: say(f'{some(t)} differ in spelling only; are they one type?')
 
-# %% ../nbs/00_data.ipynb #41253f8f
+# %% ../nbs/00_data.ipynb #e06d7f39
 def find_counts(adata, layer=None):
     "The matrix and the genes that `layer` names: None is X, 'raw' is adata.raw"
     if layer is None: return adata.X, adata.var
+    if not isinstance(layer, str): raise FormatError(f'the name of a layer was expected, not {layer!r}'[:200], fix='layer="counts", layer="raw", or leave it out to read X')
     if layer == 'raw' and adata.raw is not None: return adata.raw.X, adata.raw.var
     if layer in adata.layers: return adata.layers[layer], adata.var
     have = [*adata.layers, *(['raw'] if adata.raw is not None else [])]
@@ -320,17 +380,17 @@ def hint_layer(adata, error, layer):
         return type(error)(error.what, error.where, error.why, f'layer={name!r} holds whole numbers: say so')
     return error
 
-# %% ../nbs/00_data.ipynb #65f6305f
+# %% ../nbs/00_data.ipynb #5499decc
 def check_cells(cells, genes):
     "Raise where cells share a name, or where the table lies on its side"
-    blank = [i for i, c in enumerate(cells) if not str(c).strip()]
+    blank = [] if plain(list(cells)) else [i for i, c in enumerate(cells) if not str(c).strip()]
     if blank: raise FormatError(f'{many(len(blank), "cell")} without a name', f'rows {some(blank)}', 'labels and results are joined by name', 'adata.obs_names = [f"cell {i}" for i in range(adata.n_obs)]')
     if not cells.is_unique: raise FormatError(f'{many(cells.duplicated().sum(), "cell")} with the name of another', f'cells {some(cells[cells.duplicated()].unique())}',
         'labels and results are joined by name', 'adata.obs_names_make_unique()')
     if look_like_genes(cells) and not look_like_genes(genes): raise FormatError('the table lies on its side: its cells are named like genes', f'cells {some(cells)}',
         'rows are cells and columns are genes', 'adata.T, or read(path, transpose=True) for a table')
 
-# %% ../nbs/00_data.ipynb #7d2658a3
+# %% ../nbs/00_data.ipynb #157c66ce
 def check(
     adata,                # cells x genes, raw counts
     labels=None,          # name(s) of the obs column(s) that hold labels
@@ -342,28 +402,45 @@ def check(
     strip_version=False,  # cut the version off Ensembl ids
     mixed_ids=False,      # accept symbols and Ensembl ids side by side
     species=None,         # refuse genes of another species than this
-    drop_empty=False,     # leave out cells and genes without a single count; False refuses such cells
+    drop_empty=False,     # leave out cells and genes without a single count; False refuses such cells, None lets them in
     copy=True,            # False may share the matrix with the input, for data that nobody else holds
 ):                        # a new AnnData: X a CSR matrix of raw counts (float32), sound names and labels
     "The door: the same cells with everything checked, or an error that says what to do"
+    columns = names_of(labels)
+    X, var = enter(adata, layer, species=species, strip_version=strip_version, mixed_ids=mixed_ids)
+    try: smallest = check_values(X, adata.obs_names, var.index)
+    except CountsError as e: raise hint_layer(adata, e, layer) from None
+    finally: vars(X).pop('seen', None)       # what a reader saw of a matrix is true until it goes out of the door
+    out = AnnData(X.astype(np.float32, copy=copy), obs=adata.obs.copy(), var=var.copy(), **kept_parts(adata, copy))
+    if layer != 'raw': carry(adata, out, copy)
+    out = settle_genes(out, strip_version, on_duplicate)
+    if drop_empty is not None: out = settle_empty(out, drop_empty, stored_zeros=smallest == 0)
+    for column in columns: out.obs[column] = settle_labels(out.obs, column, unlabelled, allow_rare)
+    return out
+
+# %% ../nbs/00_data.ipynb #1e7683cd
+def enter(adata, layer=None, **of_names):
+    "The matrix and the table of genes, in order and soundly named; the values are not looked at"
     if not isinstance(adata, AnnData): raise FormatError(f'an AnnData was expected, not {type(adata).__name__}', fix='read(path), or anndata.AnnData(X, obs, var)')
     X, var = find_counts(adata, layer)
     X = whole_matrix(adata) if layer is None else check_matrix(X[:] if adata.isbacked else X)
     check_cells(adata.obs_names, var.index)
-    check_genes(var.index, species=species, strip_version=strip_version, mixed_ids=mixed_ids)
-    try: check_values(X, adata.obs_names, var.index)
-    except CountsError as e: raise hint_layer(adata, e, layer) from None
-    out = AnnData(X.astype(np.float32, copy=copy), obs=adata.obs.copy(), var=var.copy(), **kept_parts(adata, copy))
-    if layer != 'raw': carry(adata, out, copy)
-    out = settle_genes(out, strip_version, on_duplicate)
-    out = settle_empty(out, drop_empty)
-    for column in [labels] if isinstance(labels, str) else list(labels if labels is not None else []): out.obs[column] = settle_labels(out.obs, column, unlabelled, allow_rare)
-    return out
+    check_genes(var.index, **of_names)
+    return X, var
 
-# %% ../nbs/00_data.ipynb #c7b6c702
+def names_of(columns):
+    "One name, several or none as a list"
+    columns = [columns] if isinstance(columns, str) else [] if columns is None else columns
+    if not (isinstance(columns, (list, tuple, pd.Index, np.ndarray)) and all(isinstance(c, str) for c in columns)):
+        raise LabelError(f'the name of a column was expected, not {columns!r}'[:200], fix='labels="cell_type", or a list of such names')
+    return [*columns]
+
+# %% ../nbs/00_data.ipynb #22ead53f
+def cut_version(name): return name.replace(m[2], '') if (m := ensembl.fullmatch(name)) and m[2] else name
+
 def settle_genes(adata, strip_version, on_duplicate):
     "Versions cut off, duplicates summed or refused"
-    names = pd.Index([ensembl.sub(lambda m: m[0].replace(m[2] or '', ''), s) for s in adata.var_names]) if strip_version else adata.var_names
+    names = pd.Index([cut_version(s) for s in adata.var_names]) if strip_version else adata.var_names
     twice = names[names.duplicated()].unique()
     if len(twice) and on_duplicate != 'sum': raise GeneError(f'{many(len(twice), "name")} for more than one gene', some(twice),
         'a model could not tell them apart', 'on_duplicate="sum", or read Ensembl ids')
@@ -371,9 +448,9 @@ def settle_genes(adata, strip_version, on_duplicate):
     adata.var_names = names
     return adata
 
-def settle_empty(adata, drop_empty):
+def settle_empty(adata, drop_empty, stored_zeros=True):
     "Cells without a count refused, or dropped together with such genes"
-    full = np.diff(adata.X.indptr) > 0 if not (adata.X.data == 0).any() else np.asarray(adata.X.sum(1)).ravel() > 0
+    full = np.asarray(adata.X.sum(1)).ravel() > 0 if stored_zeros else np.diff(adata.X.indptr) > 0
     if full.all() and not drop_empty and adata.n_obs and adata.n_vars: return adata
     if not full.any(): raise CountsError('there is not a single count in any cell', f'{adata.n_obs:,} cells x {adata.n_vars:,} genes', fix='look at the file: was the right matrix read?')
     if not drop_empty: raise CountsError(f'{many((~full).sum(), "cell")} without a single count', f'cells {some(adata.obs_names[~full])}',
@@ -390,18 +467,24 @@ def settle_labels(obs, column, unlabelled, allow_rare):
     if column not in obs: raise unknown_label(column, list(obs), what='column of labels')
     return check_labels(obs[column], column, unlabelled=unlabelled, allow_rare=allow_rare)
 
-# %% ../nbs/00_data.ipynb #54308310
+# %% ../nbs/00_data.ipynb #182fe607
+def accepted(adata, **choices):
+    "Cells for a verb that makes something new of them: checked, sharing their matrix where possible"
+    return check(adata, **{**dict(mixed_ids=True, drop_empty=None, copy=False), **choices})
+
+# %% ../nbs/00_data.ipynb #b3f2188b
 def normalise(
     adata,        # AnnData or CSR matrix of raw counts
     target=1e4,   # every cell is scaled to this many counts
 ):                # CSR matrix of log1p(target * counts / total), float32
     "Counts scaled to a common total, on a log scale"
-    X = whole_matrix(adata) if isinstance(adata, AnnData) else sp.csr_matrix(adata)
+    X = accepted(adata).X if isinstance(adata, AnnData) else check_matrix(adata)
+    if not (np.isscalar(target) and np.isreal(target) and 0 < target < np.inf): raise ScgmError(f'target={target!r} is no library size', fix='target=1e4')
     n = np.asarray(X.sum(1, dtype=np.float64)).ravel()
     scale = np.divide(target, n, out=np.zeros_like(n), where=n > 0)
     return sp.csr_matrix((np.log1p(X.data*np.repeat(scale, np.diff(X.indptr))).astype(np.float32), X.indices.copy(), X.indptr.copy()), X.shape)
 
-# %% ../nbs/00_data.ipynb #1ff43c5e
+# %% ../nbs/00_data.ipynb #7a62273c
 def split(
     adata,        # cells
     by=None,      # an obs column: each of its names is split in the same proportion
@@ -411,10 +494,12 @@ def split(
     seed=0,       # the same seed, the same split (with few groups, several seeds may choose the same ones)
 ):                # two new AnnData: train, test
     "Train and test parts, alike in composition and with nobody on both sides"
-    for column in filter(None, (by, groups)):
+    accepted(adata)
+    for column in names_of([c for c in (by, groups) if c is not None]):
         if column not in adata.obs: raise unknown_label(column, list(adata.obs), what='column')
         if adata.obs[column].isna().any(): raise LabelError(f'{many(adata.obs[column].isna().sum(), "cell")} without {column!r}', fix=f'name them, or drop them: adata[adata.obs[{column!r}].notna()]')
-    if not 0 < test < 1: raise ScgmError(f'test={test} is not a share', fix='test=.2 puts a fifth of the cells aside')
+    if not (np.isscalar(test) and np.isreal(test) and 0 < test < 1): raise ScgmError(f'test={test!r} is not a share', fix='test=.2 puts a fifth of the cells aside')
+    if not isinstance(seed, (int, np.integer)) or seed < 0: raise ScgmError(f'seed={seed!r} is no whole number from 0 up', fix='seed=0')
     names = adata.obs[by].astype(str).to_numpy() if by else np.zeros(adata.n_obs, int)
     picked = split_groups(names, adata.obs[groups].astype(str), test, seed) if groups else split_within(names, test, seed)
     if picked.all() or not picked.any(): raise ScgmError(f'one of the parts would be empty: {picked.sum()} of {adata.n_obs} cells to test', fix='more cells, another test=, or fewer names in by=')
@@ -440,6 +525,30 @@ def split_groups(names, groups, test, seed):
     if np.unique(names, return_counts=True)[1].max() < parts: names = np.zeros(len(names), int)    # too few of any name to keep proportions
     folds = StratifiedGroupKFold(parts, shuffle=True, random_state=seed).split(names, names, groups)
     return np.isin(np.arange(len(names)), min((part for _, part in folds), key=lambda part: abs(len(part) - test*len(names))))
+
+# %% ../nbs/00_data.ipynb #bbef47e7
+@contextmanager
+def in_its_place(path, allow=lambda old, new: None):
+    "A path beside `path` to write to (a file or a folder); takes its place when all went well, is removed when not"
+    path = Path(os.path.realpath(path))      # a link stays, what it leads to is replaced
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mark = f'.{path.name[:80]}.{token_hex(4)}'
+    new, old = path.with_name(f'{mark}.new{"".join(path.suffixes[-2:])}'), path.with_name(f'{mark}.old')
+    try:
+        yield new
+        if path.exists(): allow(path, new)
+        if path.is_dir(): path.rename(old)
+        try: os.replace(new, path)
+        except OSError:
+            if old.exists(): old.rename(path)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(new) if new.is_dir() else new.unlink(missing_ok=True)
+
+def put_text(path, text):
+    "A text file, whole or not at all"
+    with in_its_place(path) as new: new.write_text(text, encoding='utf-8')
 
 # %% ../nbs/00_data.ipynb #5e20b1f6
 def attempt(

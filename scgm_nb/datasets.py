@@ -6,7 +6,7 @@
 __all__ = ['table', 'datasets', 'FetchError', 'size', 'tag_file', 'forget', 'validator', 'unpack', 'extract', 'fetch',
            'fetch_known']
 
-# %% ../nbs/00f_datasets.ipynb #a86f6ff2
+# %% ../nbs/00f_datasets.ipynb #41599b08
 import gzip, json, os, re, shutil, tarfile, time, warnings, zlib
 from contextlib import contextmanager
 from datetime import date
@@ -17,6 +17,8 @@ import pandas as pd, pooch, requests, urllib3
 from filelock import FileLock
 from tqdm.auto import tqdm
 from .data import *
+from .data import put_text
+from .files import Bounded
 
 # %% ../nbs/00f_datasets.ipynb #f4dee5f2
 geo = lambda gse, file: f'https://ftp.ncbi.nlm.nih.gov/geo/series/{gse[:-3]}nnn/{gse}/suppl/{gse}_{file}'
@@ -135,7 +137,7 @@ def hand_over(part, output_file):
     try: os.link(part, output_file)
     except OSError: shutil.copyfile(part, output_file)
 
-# %% ../nbs/00f_datasets.ipynb #6da1cda1
+# %% ../nbs/00f_datasets.ipynb #09330fa4
 def read_lock(cache):
     "The checksums of earlier downloads, by address"
     path = cache/'checksums.json'
@@ -147,9 +149,7 @@ def write_lock(cache, url, file, sha256):
     "Add one checksum; two processes may do so at once"
     with FileLock(cache/'.checksums.lock'):
         lock = {**read_lock(cache), url: dict(sha256=sha256, bytes=size(file), fetched=date.today().isoformat())}
-        new = cache/f'checksums.json.{os.getpid()}'
-        new.write_text(json.dumps(lock, indent=1, sort_keys=True))
-        os.replace(new, cache/'checksums.json')
+        put_text(cache/'checksums.json', json.dumps(lock, indent=1, sort_keys=True))
 
 # %% ../nbs/00f_datasets.ipynb #e384b477
 def fetch_file(url, dest, known, progress):
@@ -190,7 +190,7 @@ def quiet():
     try: yield
     finally: log.setLevel(level)
 
-# %% ../nbs/00f_datasets.ipynb #7279d271
+# %% ../nbs/00f_datasets.ipynb #ebeeb567
 def fault_of(member):
     "Why this member of an archive must not be written, or None"
     name = member.name
@@ -199,16 +199,7 @@ def fault_of(member):
     if name.startswith(('/', '\\')) or re.match(r'[A-Za-z]:', name): return 'has an absolute path'
     if '..' in re.split(r'[/\\]', name): return 'leads out of the folder'
 
-class Bounded:
-    "A file to read, that ends with an error after `limit` bytes"
-    def __init__(self, file, limit, path): self.file, self.left, self.limit, self.path = file, limit, limit, path
-    def read(self, n=-1):
-        block = self.file.read(self.left + 1 if n < 0 else min(n, self.left + 1))
-        self.left -= len(block)
-        if self.left < 0: raise LimitError(f'more than {self.limit/1e9:,.2g} GB come out', str(self.path), 'a small file can unpack to more than any disk holds', 'unpack(path, limit=...) in bytes, if that is right')
-        return block
-
-# %% ../nbs/00f_datasets.ipynb #6f96490e
+# %% ../nbs/00f_datasets.ipynb #1d15eab2
 def unpack(
     path,            # a .tar or .tar.gz
     folder=None,     # a folder that is not there yet; None: beside the archive
@@ -230,9 +221,8 @@ def unpack(
 
 def extract(path, folder, limit):
     "Write the members one by one, each judged before it is written"
-    with open(path, 'rb') as f: opener = gzip.open if f.read(2) == b'\x1f\x8b' else open
     try:
-        with opener(path, 'rb') as f, tarfile.open(fileobj=(b := Bounded(f, int(limit), path)), mode='r|') as tar:
+        with Bounded(path, int(limit)) as b, tarfile.open(fileobj=b, mode='r|') as tar:
             for member in tar:
                 if fault := fault_of(member): raise UnsafeFileError(f'{member.name!r} {fault}', str(path), 'unpacking it would write elsewhere than asked', 'do not use this archive; ask its author')
                 tar.extract(member, folder, filter='data')

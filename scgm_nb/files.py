@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['read', 'write']
 
-# %% ../nbs/00d_files.ipynb #0bdcb2b8
-import bz2, codecs, csv, gzip, hashlib, io, json, os, re, secrets, shutil, warnings, zlib
+# %% ../nbs/00d_files.ipynb #2e15c659
+import bz2, codecs, csv, gzip, hashlib, io, json, os, re, warnings, zlib
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -17,9 +18,9 @@ from anndata import AnnData
 from anndata.io import read_elem, write_elem
 from fastcore.meta import delegates
 
-# %% ../nbs/00d_files.ipynb #6ca59378
+# %% ../nbs/00d_files.ipynb #58d18989
 from .data import *
-from .data import some, many, look_like_genes
+from .data import falls, in_its_place, look_like_genes, many, scan, some
 
 # %% ../nbs/00d_files.ipynb #88bdf625
 def memory():
@@ -34,7 +35,7 @@ def judge(need, stored, limit=None, what='the file'):
     if need > 1e8 and need > 1100*max(stored, 1): raise LimitError(f'{what} claims {need/1e9:,.1f} GB but has {stored:,} bytes', '',
         'no compression shrinks counts so far: the header is wrong, or meant to harm', 'fetch the file again from its source')
 
-# %% ../nbs/00d_files.ipynb #e4a663d6
+# %% ../nbs/00d_files.ipynb #c88ac89d
 def unpacker(path):
     "What opens this file, judged by its first bytes"
     with open(path, 'rb') as f: first = f.read(3)
@@ -53,7 +54,7 @@ class Bounded(io.RawIOBase):
         with whole(self.path, f'{self.given:,} bytes could be read'): got = self.f.readinto(b)
         self.given += got
         if self.given > self.most: raise LimitError(f'more than {self.most:,} bytes come out of this file', str(self.path),
-            'it holds more than it says: damaged, or meant to fill the memory', 'fetch it again; limit= in GB if it is right')
+            'it holds more than it says: damaged, or meant to fill the memory', 'fetch it again; a larger limit= if it is right')
         return got
 
     def close(self):
@@ -290,26 +291,12 @@ def matched(labels, cells, path):
     if any(list(labels.index) == [str(i) for i in range(k, len(cells) + k)] for k in (0, 1)): return labels.to_numpy()
     raise LabelError('the cells of the matrix are not in the table of clusters, each once', f'{path}: {some([c for c in cells if c not in labels.index] or labels.index[labels.index.duplicated()])}', 'labels would go to the wrong cells', 'name the same cells in both')
 
-# %% ../nbs/00d_files.ipynb #df2d7aaf
+# %% ../nbs/00d_files.ipynb #ca2781d1
 @contextmanager
 def in_place_of(path, overwrite=False):
-    "A path beside `path` to write to; takes its place when all went well, is removed when not"
+    "`in_its_place` of the door, refusing what is there already unless `overwrite`"
     if os.path.lexists(path) and not overwrite: raise FileExistsError(f'{path} exists; overwrite=True replaces it')
-    path = Path(os.path.realpath(path))      # a link stays, what it leads to is replaced
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mark = f'.{path.name[:80]}.{secrets.token_hex(4)}'
-    new, old = path.with_name(f'{mark}.new{"".join(path.suffixes[-2:])}'), path.with_name(f'{mark}.old')
-    try:
-        yield new
-        if path.exists(): refuse_loss(path, new)
-        if path.is_dir(): path.rename(old)
-        try: os.replace(new, path)
-        except OSError:
-            if old.exists(): old.rename(path)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(new) if new.is_dir() else new.unlink(missing_ok=True)
+    with in_its_place(path, refuse_loss) as new: yield new
 
 def refuse_loss(old, new):
     "Raise where a file would replace a folder, or a folder one with files of somebody else"
@@ -443,7 +430,7 @@ def judge_arrays(arrays, path, stored, limit=None):
         total += need; once += need*(place.strip('/').split('/')[0] not in ('layers', 'raw', 'varm', 'obsp', 'varp'))
     judge(once, stored, limit, f'{path}, all arrays together'); judge(total, stored, np.inf, f'{path}, all arrays together')
 
-# %% ../nbs/00d_files.ipynb #a8b563f1
+# %% ../nbs/00d_files.ipynb #98837a9a
 def read_anndata(f, layer=None, names='symbol'):
     "AnnData from an open h5ad or zarr group: the matrix that `layer` names, obs, var, obsm, uns"
     have = [*f.get('layers', ()), *(['raw'] if 'raw' in f else [])]
@@ -451,12 +438,31 @@ def read_anndata(f, layer=None, names='symbol'):
     at, var = ('X', 'var') if layer is None else ('raw/X', 'raw/var') if layer == 'raw' else (f'layers/{layer}', 'var')
     if at not in f or 'obs' not in f: raise FormatError(f'there is no {at if "obs" in f else "obs"} in the file', f'it holds {some(f)}', 'an AnnData file has X, obs and var', 'layer="raw" or the name of a layer; files older than anndata 0.7: write them anew')
     sparse_frame(f[at])
-    adata = AnnData(read_elem(f[at]), obs=read_elem(f['obs']), var=read_elem(f[var]), obsm=read_elem(f['obsm']) if 'obsm' in f else None, uns=read_elem(f['uns']) if 'uns' in f else None)
+    adata = AnnData(read_matrix(f[at]), obs=read_elem(f['obs']), var=read_elem(f[var]), obsm=read_elem(f['obsm']) if 'obsm' in f else None, uns=read_elem(f['uns']) if 'uns' in f else None)
     if 'gene_ids' not in adata.var: need_ids(adata.var, names)
     elif names == 'ensembl': adata.var = adata.var.rename_axis(None).assign(symbol=adata.var_names).set_index(adata.var['gene_ids'].astype(str).to_numpy()).drop(columns='gene_ids')
     return adata
 
 def no_layer(layer, have): return FormatError(f'there is no layer {layer!r}', f'layers: {some(have) if have else "none"}', fix=f'layer={have[0]!r}' if have else 'leave layer out')
+
+# %% ../nbs/00d_files.ipynb #63f852a3
+def read_matrix(x):
+    "A stored matrix; where it is sparse and in HDF5, each block is looked at while the next one is read"
+    if not isinstance(x, h5py.Group) or not {'data', 'indices', 'indptr'} <= set(x): return read_elem(x)
+    arrays = {k: np.empty(x[k].shape, x[k].dtype.newbyteorder('=')) for k in ('indices', 'data')}
+    with ThreadPoolExecutor(1) as aside:
+        looks = {k: [aside.submit(look, block) for block in blocks(x[k], arrays[k], shared)] for k, look, shared in (('indices', falls, 1), ('data', scan, 0))}
+    lo, hi, whole = zip(*[a.result() for a in looks['data']] or [scan(arrays['data'])])
+    X = dict(csr_matrix=sp.csr_matrix, csc_matrix=sp.csc_matrix)[x.attrs['encoding-type']]((arrays['data'], arrays['indices'], x['indptr'][:]), tuple(x.attrs['shape']))
+    X.seen = sum(a.result() for a in looks['indices']), (np.min(lo), np.max(hi), all(whole))
+    return X
+
+def blocks(stored, out, shared, size=1 << 20):
+    "Fill `out` from `stored` block by block, giving each as soon as it is there, with `shared` elements of the one before"
+    step = size if not stored.chunks else stored.chunks[0]*max(1, size//stored.chunks[0])
+    for i in range(0, len(out), step):
+        stored.read_direct(out[i:i + step], np.s_[i:i + step])
+        yield out[max(i - shared, 0):i + step]
 
 # %% ../nbs/00d_files.ipynb #33fc13d8
 def sparse_frame(x):
@@ -516,7 +522,7 @@ def read_loom(f, layer=None, names='symbol', block=4096):
     table = {k: text(obs[k]) if obs[k].dtype.kind in 'SO' else obs[k][:] for k in obs if obs[k].ndim == 1 and k not in ('CellID', 'obs_names')}
     return AnnData(sp.csr_matrix(sp.vstack(X)), obs=pd.DataFrame(table, index=cells), var=need_ids(pd.DataFrame(index=ids), names if not {'Accession', 'gene_ids'} & set(genes) else 'symbol'))
 
-# %% ../nbs/00d_files.ipynb #102f9454
+# %% ../nbs/00d_files.ipynb #fe54b762
 def inspect_zarr(folder, limit=None):
     "Refuse a zarr folder with pickled arrays, links to elsewhere, or arrays too large to be true"
     size = 0
@@ -529,6 +535,18 @@ def inspect_zarr(folder, limit=None):
     found = [m for n in ('.zarray', 'zarr.json', '.zmetadata') for m in Path(folder).rglob(n)]
     for meta in found: judge_arrays(described(meta, folder), folder, size, limit)
     judge_arrays((a for m in found if m.name != '.zmetadata' for a in islice(described(m, folder), 1)), folder, size, limit)
+    for m in found:
+        if m.name != '.zmetadata': judge_chunks(m)
+
+def claims_of(chunk):
+    "Bytes that the head of a compressed chunk says will come out of it: zstd and blosc say so, others do not"
+    with open(chunk, 'rb') as f: head = f.read(18)
+    if head[:4] == b'\x28\xb5\x2f\xfd' and len(head) > 14:
+        kind, dictionary, single = head[4] >> 6, (0, 1, 2, 4)[head[4] & 3], head[4] >> 5 & 1
+        width = (single, 2, 4, 8)[kind]
+        return int.from_bytes(head[(at := 6 - single + dictionary):at + width], 'little') + 256*(kind == 1)
+    if head[:1] in (b'\x01', b'\x02') and int.from_bytes(head[12:16], 'little') == chunk.stat().st_size: return int.from_bytes(head[4:8], 'little')
+    return 0
 
 def described(meta, folder):
     "Place and bytes of the array that a description is of (0 for a group), then of those it holds consolidated"
@@ -538,6 +556,15 @@ def described(meta, folder):
     inner = d.get('metadata') or (d.get('consolidated_metadata') or {}).get('metadata') or {}
     for name, one in inner.items(): yield f'{place}/{name}', array_size(one, meta)
 
+def judge_chunks(meta):
+    "Refuse a chunk whose head claims far more bytes than the description of its array"
+    d = json.loads(meta.read_text())
+    most = 2*array_size(d, meta) + 1e8*(str(d.get('dtype', d.get('data_type', ''))) in ('|O', 'string')) + 1e6      # texts have no fixed size
+    if 'shape' not in d: return
+    for chunk in meta.parent.rglob('*'):
+        if chunk.is_file() and chunk != meta and (claim := claims_of(chunk)) > most: raise LimitError(f'a chunk claims {claim:,} bytes, its whole array has {array_size(d, meta):,.0f}', str(chunk),
+            'its head is wrong, or meant to fill the memory', 'fetch the folder again')
+
 def array_size(d, meta):
     "Bytes that an array claims, or the larger one of its chunks; no pickle among its codecs"
     if 'pickle' in json.dumps([d.get(k) for k in ('filters', 'compressor', 'codecs')]): raise UnsafeFileError('an array is stored as a pickle', str(meta), 'reading a pickle runs whatever program it holds', 'do not open it; ask for plain arrays')
@@ -546,11 +573,17 @@ def array_size(d, meta):
     chunk = d.get('chunks') or d.get('chunk_grid', {}).get('configuration', {}).get('chunk_shape') or [1]
     return max(np.prod([float(n) for n in shape]) for shape in (d['shape'], chunk))*(int(width[0]) / (8 if 'data_type' in d else 1) if width else 8)
 
-# %% ../nbs/00d_files.ipynb #15016c70
+# %% ../nbs/00d_files.ipynb #47f0933c
+@contextmanager
+def bounded(place):
+    "A chunk that asks for more memory than there is says so as one of our errors"
+    try: yield
+    except MemoryError as e: raise LimitError('reading this asks for more memory than there is', str(place), 'a chunk claims more than it holds, or the cells are too many', 'fetch it again, or a machine with more memory') from e
+
 def read_zarr(folder, layer=None, names='symbol', limit=None):
     "AnnData from a zarr folder"
     import zarr
-    with readable(folder, 'or write it anew from its source'):
+    with readable(folder, 'or write it anew from its source'), bounded(folder):
         inspect_zarr(folder, limit)
         return read_anndata(zarr.open_group(folder, mode='r', use_consolidated=False), layer, names)
 

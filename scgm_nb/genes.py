@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['align', 'map_genes']
 
-# %% ../nbs/00h_genes.ipynb #8bbd1e9f
+# %% ../nbs/00h_genes.ipynb #2ecd748d
 import numpy as np, pandas as pd, scipy.sparse as sp
 from anndata import AnnData
 from collections import Counter
 from .data import *
-from .data import some, many, shares, species_of, whole_matrix, kept_parts, merge_genes
+from .data import accepted, cut_version, some, many, shares, species_of, kept_parts, merge_genes
 
-# %% ../nbs/00h_genes.ipynb #178b6326
+# %% ../nbs/00h_genes.ipynb #d4cf4f64
 def align(
     adata,            # cells to be brought to other genes
     genes,            # the genes wanted, in their order
@@ -21,19 +21,31 @@ def align(
     min_overlap=.8,   # the least share of `genes` that must be found
 ):                    # new AnnData with exactly `genes`; uns['scgm']['align'] says what was kept, filled, dropped
     "The same cells on another list of genes, matched by name"
-    if fill not in ('zero', 'error') or not 0 <= min_overlap <= 1: raise ScgmError(f'fill={fill!r}, min_overlap={min_overlap!r} is not known', fix='fill="zero" or fill="error"; min_overlap a share')
-    genes, have = pd.Index([genes] if isinstance(genes, str) else genes), adata.var_names
-    if not len(genes): raise GeneError('no genes were asked for', fix='give the names of the genes wanted')
-    if not genes.is_unique or not have.is_unique: raise GeneError('names of genes stand twice', some(genes[genes.duplicated()].union(have[have.duplicated()])), fix='check(adata, on_duplicate="sum")')
+    if fill not in ('zero', 'error') or not is_share(min_overlap): raise ScgmError(f'fill={fill!r}, min_overlap={min_overlap!r} is not known', fix='fill="zero" or fill="error"; min_overlap a share')
+    genes, adata = wanted_genes(genes), accepted(adata)
+    have = adata.var_names
     at = have.get_indexer(genes)
     report = dict(kept=int((at >= 0).sum()), filled=list(genes[at < 0]), dropped=list(have.difference(genes, sort=False)))
     refuse_overlap(report, genes, have, min_overlap if fill == 'zero' else 1)
     move = sp.csr_matrix((np.ones(report['kept'], np.float32), (at[at >= 0], np.flatnonzero(at >= 0))), (adata.n_vars, len(genes)))
-    X = sp.csr_matrix(whole_matrix(adata) @ move)
+    X = sp.csr_matrix(adata.X @ move)
     X.sort_indices()
     return note(AnnData(X, obs=adata.obs.copy(), var=fill_table(adata.var, genes), **kept_parts(adata)), align=report)
 
-# %% ../nbs/00h_genes.ipynb #72e02c2a
+# %% ../nbs/00h_genes.ipynb #00c8522a
+def is_share(x): return isinstance(x, (int, float, np.number)) and 0 <= x <= 1
+
+def wanted_genes(genes):
+    "Names of genes, each once, as an Index"
+    genes = [genes] if isinstance(genes, str) else genes
+    if not np.iterable(genes): raise GeneError(f'a list of genes was expected, not {genes!r}'[:200], fix='align(adata, ["CD3D", "LYZ"]), or another.var_names')
+    genes = pd.Index([*genes], dtype=object)
+    if not len(genes): raise GeneError('no genes were asked for', fix='give the names of the genes wanted')
+    odd = [g for g in genes if not (isinstance(g, str) and g.strip())]
+    if odd: raise GeneError(f'{many(len(odd), "gene")} without a name among those wanted', f'{some(odd)}', 'genes are matched by name', 'give names, not positions')
+    if not genes.is_unique: raise GeneError('genes are wanted twice', some(genes[genes.duplicated()].unique()), fix='list(dict.fromkeys(genes)) keeps the first of each')
+    return genes
+
 def fill_table(var, genes):
     "The table of genes on another list: False, an empty text or NaN where a gene is new"
     new = var.reindex(genes)
@@ -58,7 +70,7 @@ def refuse_overlap(report, genes, have, least):
     raise MismatchError(f'only {share:.0%} of {len(genes):,} genes were found', f'missing: {some(report["filled"])}', why,
                         'map the names (map_genes), or lower min_overlap' if least < 1 else 'fill="zero" fills them with zeros')
 
-# %% ../nbs/00h_genes.ipynb #6a940208
+# %% ../nbs/00h_genes.ipynb #10e07e80
 def map_genes(
     adata,             # cells with names of one kind
     table,             # dict or Series from the old name to the new, or a DataFrame whose first two columns are old and new
@@ -67,7 +79,7 @@ def map_genes(
 ):                     # new AnnData; genes that come to share a name are summed, uns['scgm']['map_genes'] reports
     "Rename genes by a table, such as Ensembl id -> symbol"
     if unmapped not in ('drop', 'keep', 'error'): raise ScgmError(f'unmapped={unmapped!r} is not known', fix="unmapped='drop', 'keep' or 'error'")
-    table = read_map(table)
+    table, adata = read_map(table), accepted(adata, strip_version=True, on_duplicate='sum')
     new = [t if isinstance(t := table.get(g), str) and t.strip() else None for g in adata.var_names]
     lost = [g for g, t in zip(adata.var_names, new) if t is None]
     if lost and unmapped == 'error' or len(lost) == adata.n_vars: raise GeneError(f'{many(len(lost), "gene")} missing from the table', some(lost),
@@ -76,12 +88,13 @@ def map_genes(
     out = merge_genes(adata, new)
     return note(out, map_genes=dict(mapped=adata.n_vars - len(lost), unmapped=lost, summed=adata.n_vars - out.n_vars - len(lost)*(unmapped == 'drop')))
 
-# %% ../nbs/00h_genes.ipynb #c5960e06
+# %% ../nbs/00h_genes.ipynb #0808b84d
 def read_map(table):
-    "Pairs of old and new names as a dict; an old name with two new ones is refused"
-    if isinstance(table, pd.DataFrame): pairs = table.iloc[:, :2].itertuples(index=False, name=None)
-    else: pairs = table.items()
-    pairs = {(old, new) for old, new in pairs if isinstance(new, str)}
+    "Pairs of old and new names as a dict, ids without their versions; an old name with two new ones is refused"
+    if not isinstance(table, (dict, pd.Series, pd.DataFrame)) or isinstance(table, pd.DataFrame) and table.shape[1] < 2:
+        raise GeneError(f'a table of old and new names was expected, not {type(table).__name__}', fix='a dict {old: new}, a Series, or a DataFrame with two columns')
+    pairs = table.iloc[:, :2].itertuples(index=False, name=None) if isinstance(table, pd.DataFrame) else table.items()
+    pairs = {(cut_version(old), new) for old, new in pairs if isinstance(old, str) and isinstance(new, str)}
     twice = [old for old, n in Counter(old for old, _ in pairs).items() if n > 1]
     if twice: raise GeneError(f'{many(len(twice), "gene")} with two new names', some(twice), 'nobody knows which is meant', 'keep one line for each old name')
     return dict(pairs)

@@ -80,10 +80,11 @@ def place():
     "Which process this is, of how many"
     return (dist.get_rank(), dist.get_world_size()) if dist.is_available() and dist.is_initialized() else (0, 1)
 
-# %% ../nbs/00c_learner.ipynb #ef1971db
+# %% ../nbs/00c_learner.ipynb #d779ee0b
 def as_source(source, what):
     "Cells as a source of batches: checked at once, or while they are read from a file; any other source as it is"
     if isinstance(source, AnnData): source = FileSource(source) if source.isbacked else CellSource(check(source))
+    if not hasattr(source, 'batch') and (source is not None or what == 'to learn from'): raise FormatError(f'nothing {what} in a {type(source).__name__}', fix='give an AnnData, or a source of batches such as CellSource(adata)')
     if source is not None and not len(source): raise ScgmError(f'there is nothing {what}', 'the source has no batch', 'it holds no cell', 'look at what was kept: source.kept')
     return source
 
@@ -370,7 +371,7 @@ def plot_lr(
     ax.set(xscale='log', xlabel='learning rate', ylabel='loss', ylim=(low - .1*(first - low), first + .5*(first - low))); ax.legend()
     return ax
 
-# %% ../nbs/00c_learner.ipynb #b7cc89eb
+# %% ../nbs/00c_learner.ipynb #50b684f4
 number = int, float
 numbers = dict(step=int, norm=number, factor=number, stopped=bool, best_step=int, since_best=int, best_loss=(*number, type(None)), drops_left=int, table=list)
 state_schema = 1     # the number of this layout of state.json

@@ -98,13 +98,13 @@ def forest_auc(
     p = cross_val_predict(forest, x, y, cv=StratifiedKFold(folds, shuffle=True, random_state=seed), method='predict_proba')
     return float(roc_auc_score(y, p[:, 1]))
 
-# %% ../nbs/00ac_measures.ipynb #22a713e4
+# %% ../nbs/00ac_measures.ipynb #8b23d8b4
 guide |= {'forest AUC, expression': ('discriminators', 'told apart by a forest', 'copies?'),
           'forest AUC, PCs': ('discriminators', 'told apart by a forest', 'copies?')}
 
-def forest_figures(r, f, trees, most=1000):
+def forest_figures(r, f, trees, most=None):
     "A forest on the variable genes and one on the components, of at most `most` cells a side (every k-th, so all types)"
-    k = np.linspace(0, len(r) - 1, min(len(r), most)).astype(int)
+    k = np.linspace(0, len(r) - 1, min(len(r), most or len(r))).astype(int)
     return {('forest AUC, expression', 'all'): forest_auc(r.e[k], f.e[k], trees=trees), ('forest AUC, PCs', 'all'): forest_auc(r.p[k], f.p[k], trees=trees)}
 
 # %% ../nbs/00ac_measures.ipynb #ad001694
@@ -166,7 +166,7 @@ guide |= {'label accuracy': ('use', 'too typical?', 'not the type that was asked
           'log-fold-change r': ('use', '', 'wrong genes differ')}
 guide |= {f'marker overlap {k}': ('use', '', 'other markers') for k in (50, 100, 200)}
 
-def reader(P, y): return LogisticRegression(C=.1, max_iter=500).fit(P, y)
+def reader(P, y): return LogisticRegression(C=.1, max_iter=5000, tol=1e-3).fit(P, y)
 
 # %% ../nbs/00ac_measures.ipynb #be3344ff
 def label_figures(r, f, records):

@@ -6,12 +6,13 @@
 __all__ = ['presets', 'qc_metrics', 'broken', 'reasons', 'suggest_limits', 'plot_qc', 'draw_metric', 'doublet_scores', 'called',
            'cluster', 'settings', 'limits_of', 'qc']
 
-# %% ../nbs/00e_qc.ipynb #bc9d0abb
+# %% ../nbs/00e_qc.ipynb #dd171b64
 import re, warnings
 import numpy as np, pandas as pd, scipy.sparse as sp, scanpy as sc, matplotlib.pyplot as plt
 from matplotlib.ticker import LogLocator, NullFormatter
 from anndata import AnnData
 from .data import *
+from .data import accepted, names_of, some, unknown_label
 
 # %% ../nbs/00e_qc.ipynb #fe7d9436
 families = dict(
@@ -23,13 +24,13 @@ def in_family(names, family):
     "Which of `names` belong to this one of the `families`, human or mouse"
     return pd.Index(names).str.contains(families[family], case=False, regex=True) if family else None
 
-# %% ../nbs/00e_qc.ipynb #0c5ea25c
+# %% ../nbs/00e_qc.ipynb #043fefba
 def qc_metrics(
     adata,   # cells of raw counts
 ):           # DataFrame
     "Genes seen, counts, and the percentage of counts in each of the `families`: one row per cell"
-    X = check_matrix(adata.X)
-    check_values(X, adata.obs_names, adata.var_names)
+    adata = accepted(adata)
+    X = adata.X
     n = np.asarray(X.sum(1, dtype=np.float64)).ravel()
     part = lambda f: np.asarray(X[:, np.flatnonzero(in_family(adata.var_names, f))].sum(1, dtype=np.float64)).ravel()
     out = dict(n_genes=np.asarray((X > 0).sum(1)).ravel(), n_counts=n)
@@ -84,7 +85,7 @@ def draw_metric(ax, x, lines):
     ax.set_xscale('log')
     ax.xaxis.set(major_locator=LogLocator(subs=(1, 3)), major_formatter='{x:,.0f}', minor_formatter=NullFormatter())
 
-# %% ../nbs/00e_qc.ipynb #e177585c
+# %% ../nbs/00e_qc.ipynb #3524de0b
 def doublet_scores(
     adata,           # cells of raw counts
     *,
@@ -94,6 +95,9 @@ def doublet_scores(
     seed=123,        # the same seed, the same scores
 ):                   # DataFrame: score, doublet
     "How much each cell looks like the sum of two (scrublet)"
+    adata = accepted(adata)
+    for column in names_of(batch):
+        if column not in adata.obs: raise unknown_label(column, list(adata.obs), what='column')
     if adata.n_obs < 100: raise ScgmError(f'{adata.n_obs} cells are too few to tell doublets', why='they are known by their neighbours', fix='doublets=False')
     x = AnnData(adata.X.copy(), obs=adata.obs[[batch] if batch else []], var=adata.var[[]])
     sc.pp.scrublet(x, batch_key=batch, sim_doublet_ratio=2., expected_doublet_rate=rate, stdev_doublet_rate=.02, synthetic_doublet_umi_subsampling=1.,
@@ -106,7 +110,7 @@ def called(obs):
     if 'predicted_doublet' not in obs: warnings.warn('scrublet found no threshold, so no cell is called a doublet; look at the scores and give threshold=', DataWarning, stacklevel=3)
     return pd.DataFrame(dict(score=obs.doublet_score.astype(float), doublet=obs.get('predicted_doublet', pd.Series(False, obs.index)).fillna(False).astype(bool)))
 
-# %% ../nbs/00e_qc.ipynb #dd171683
+# %% ../nbs/00e_qc.ipynb #09662eb8
 def cluster(
     adata,            # cells of raw counts
     *,
@@ -115,7 +119,8 @@ def cluster(
     seed=123,         # the same seed, the same groups
 ):                    # categorical Series: 'cluster 0' is the largest
     "Groups of similar cells, by Leiden's method on a graph of nearest neighbours"
-    x = AnnData(normalise(adata, target=np.median(np.asarray(adata.X.sum(1)))), obs=adata.obs[[]], var=adata.var[[]])
+    adata = accepted(adata)
+    x = AnnData(normalise(adata.X, target=np.median(np.asarray(adata.X.sum(1)))), obs=adata.obs[[]], var=adata.var[[]])
     x.uns['log1p'] = dict(base=None)
     sc.pp.highly_variable_genes(x, n_top_genes=min(2000, x.n_vars), flavor='seurat', n_bins=20, subset=False, inplace=True, batch_key=None)
     n = min(50, x.n_obs - 1, int(x.var.highly_variable.sum()) - 1)

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['shares_', 'guide', 'compare', 'roles', 'sizes_of', 'one_split', 'reading', 'verdict', 'r2_explained',
            'effect_figures', 'identity_figures', 'kept_figures', 'edit_figures', 'edit_split', 'covariates', 'Report',
-           'coloured', 'write_beside', 'heard', 'enter', 'same_genes', 'as_cells', 'share_figure', 'share_row',
-           'table_of', 'count_all', 'missing_rows', 'donor_split', 'has_donors', 'edit_table', 'advise', 'stamp',
-           'door', 'pair_up', 'main_table', 'side_rows', 'evaluate']
+           'coloured', 'heard', 'enter', 'same_genes', 'as_cells', 'share_figure', 'share_row', 'table_of', 'count_all',
+           'missing_rows', 'donor_split', 'has_donors', 'edit_table', 'advise', 'stamp', 'door', 'pair_up',
+           'main_table', 'side_rows', 'evaluate']
 
 # %% ../nbs/00b_quality.ipynb #53243c73
 import json, warnings
@@ -19,17 +19,18 @@ from anndata import AnnData
 from fastcore.basics import patch
 from tqdm.auto import tqdm
 
-# %% ../nbs/00b_quality.ipynb #b79d28b9
+# %% ../nbs/00b_quality.ipynb #6ffa4cde
 from .data import *
+from .data import put_text
 from .distances import *
 from .measures import *
 
-# %% ../nbs/00b_quality.ipynb #9acd60d7
-def compare(r, f, records, *, space, whole, known, own, trees):
+# %% ../nbs/00b_quality.ipynb #69bdc4b1
+def compare(r, f, records, *, space, whole, known, own, trees, most=None):
     "Every figure of the cells `f` against the real cells `r`, as one Series; `own`: `f` are cells of `whole` themselves"
     for c in (r, f, records): c.at(space)
     top = np.argsort(-space.μ, kind='stable')[:200]
-    out = distance_figures(r, f) | (forest_figures(r, f, trees) if trees else {})
+    out = distance_figures(r, f) | (forest_figures(r, f, trees, most) if trees else {})
     out |= margin_figures(r, f, space.seen) | pair_figures(r, f, top) | label_figures(r, f, records)
     out |= fold_figures(r, f, space.seen) | memory_figures(r, f, records, known)
     return pd.Series(out | record_ratio(f, whole, space, own=own))
@@ -50,31 +51,32 @@ def sizes_of(groups, most=2000):
     if n.sum() > most: n = few + ((n - few)*max(most - few.sum(), 0)//max((n - few).sum(), 1))
     return n[n > 0].sort_index().to_dict()
 
-# %% ../nbs/00b_quality.ipynb #1a758a6c
-def one_split(real, fake, train, *, sizes, s, seed, trees, floor=None, values=3):
+# %% ../nbs/00b_quality.ipynb #d9f7a241
+def one_split(real, fake, train, *, sizes, s, seed, trees, forests=(1000, 25, 1), floor=None, values=3):
     "Figures of split `s`: those of the generated cells (first splits only), and those of real cells in their place"
     rng = np.random.default_rng([seed, s])
     A, R, B = roles(real, train, rng)
     take = lambda c: c[draw(c.y, sizes, rng)]
     r, b, records, space = take(R), take(B), take(A), fit_space(A[rng.permutation(len(A))[:5000]].L)
     whole, known = train or real, lambda c: set(rows_of(c.X))
-    floor = compare(r, b, records, space=space, whole=whole, known=known(A), own=True, trees=-(-trees//8)) if floor is None else None
+    most, small, grown = forests
+    floor = compare(r, b, records, space=space, whole=whole, known=known(A), own=True, trees=min(trees, small), most=most) if floor is None else None
     if s >= values: return None, floor
-    return compare(r, take(fake), records, space=space, whole=whole, known=known(whole), own=False, trees=trees if s == 0 else 0), floor
+    return compare(r, take(fake), records, space=space, whole=whole, known=known(whole), own=False, trees=trees if s < grown else 0, most=most), floor
 
-# %% ../nbs/00b_quality.ipynb #b512513b
+# %% ../nbs/00b_quality.ipynb #6758516c
 shares_ = ('1-NN accuracy', 'precision', 'recall', 'coverage', 'label accuracy', 'train on synthetic', 'closest-record share')
 
 def reading(figure):
     "Chapter of the table, and what lying above and below the floor means"
-    if figure.endswith(', scaled'): return 'edits', '', 'short of real target cells'
+    if figure.endswith(', scaled'): return 'edits', '', '' if 'identity' in figure else 'short of real target cells'
     if figure.startswith('edit kept'): return 'edits', '', 'lost by the edit'
     return guide[figure]
 
 def verdict(figure, value, low, high, *, n, N):
     "Plain words: where does `value` lie with respect to its floor?"
     if not np.isfinite(value) or not np.isfinite(low): return 'not measured'
-    if figure.startswith('edit identity'): return same_cells(figure, value, low, high, n)
+    if figure.startswith('edit identity') and not figure.endswith('scaled'): return same_cells(figure, value, low, high, n)
     if low <= value <= high: return 'at the floor'
     off = value - (low + high)/2
     if abs(off) <= room(figure, low, high, n, N): return 'near the floor'
@@ -192,21 +194,14 @@ def _repr_html_(self:Report):
     return coloured(t[t.type == 'all']) + (f'<ul>{said}</ul>' if said else '') + (
         f'<details><summary>{len(single)} figures of single types, {single.verdict.str.contains(":").sum()} off the floor</summary>{coloured(single)}</details>' if len(single) else '')
 
-# %% ../nbs/00b_quality.ipynb #decbc349
+# %% ../nbs/00b_quality.ipynb #d5b330bb
 @patch
 def to_json(self:Report, path=None):
     "The report as JSON text, written to `path` if given"
     table = self.table.astype(object).where(self.table.notna(), None).to_dict('records')
     text = json.dumps(dict(table=table, warnings=self.warnings, about=self.about), indent=1, ensure_ascii=False, allow_nan=False)
-    if path: write_beside(path, text)
+    if path: put_text(path, text)
     return text
-
-def write_beside(path, text):
-    "Write to a neighbour file, then rename: a kill leaves the old file whole"
-    path = Path(path)
-    new = path.with_name(path.name + '.part')
-    new.write_text(text, encoding='utf-8')
-    new.replace(path)
 
 # %% ../nbs/00b_quality.ipynb #985d51dd
 @patch
@@ -255,7 +250,7 @@ def enter(adata, labels, layer, *, generated=False):
     out.X = sp.csr_matrix(X, dtype=np.float32)
     return out, said + more + ['the generated values are not whole numbers: averages are not cells' + (' (or are they logarithms? recover_counts)' if X.data.max() < 20 else '')]
 
-# %% ../nbs/00b_quality.ipynb #1919a43a
+# %% ../nbs/00b_quality.ipynb #c116f1f6
 def same_genes(groups):
     "All groups on the genes that they share, in the order of the first"
     genes = groups[0].var_names
@@ -270,7 +265,7 @@ def as_cells(adata, labels):
     "Cells with one label each; several label columns are joined"
     columns = [labels] if isinstance(labels, str) else list(labels or [])
     y = adata.obs[columns].astype(str).agg(', '.join, axis=1).to_numpy(str) if columns else np.full(adata.n_obs, 'all')
-    return Cells(sp.csr_matrix(adata.X), normalise(adata), y, adata.obs)
+    return Cells(sp.csr_matrix(adata.X), normalise(adata.X), y, adata.obs)
 
 # %% ../nbs/00b_quality.ipynb #ee23d81e
 guide['type shares'] = ('use', 'other proportions than the real cells', '')
@@ -314,7 +309,7 @@ def donor_split(real, fake, train, rng, *, donor):
     A, R, B, f = [c[rng.permutation(len(c))[:k]].at(space) for c, k in ((A, 2000), (real, 2000), (B, n), (fake, n))]
     return [pd.Series({('membership AUC, donors', 'all'): donor_auc(A.e, A.obs[donor].astype(str), R.e, R.obs[donor].astype(str), fake=c.e)}) for c in (f, B)]
 
-# %% ../nbs/00b_quality.ipynb #32a6156c
+# %% ../nbs/00b_quality.ipynb #2a85a78c
 def has_donors(real, train, donor):
     "Donors are known, enough of them, and none stands on both sides"
     if train is None or donor not in real.obs or donor not in train.obs: return False
@@ -329,7 +324,6 @@ def edit_table(real, fake, source, n_splits, seed):
     runs = [edit_split(real, fake, source, np.random.default_rng([seed, 7, s]), sizes=sizes, keep=keep) for s in range(n_splits)]
     E, none, rep = [pd.concat([r[k] for r in runs], axis=1) for k in ('edit', 'none', 'replicate')]
     b, r = none.mean(1), rep.mean(1)
-    b, r = [m[~m.index.get_level_values(0).str.startswith('edit identity')] for m in (b, r)]        # identity has no scale
     scale = lambda u: u.loc[b.index].sub(b, axis=0).div((r - b).where((r - b).abs() > 2*rep.loc[b.index].std(axis=1)), axis=0).rename(lambda k: f'{k}, scaled', level=0)
     columns = lambda d: [d[c] for c in d]
     return table_of(columns(pd.concat([E, scale(E)])), columns(pd.concat([rep, scale(rep)])), {**sizes, 'all': sum(sizes.values())}, count_all(real.y))
@@ -353,10 +347,10 @@ def stamp(groups, **kw):
     for g in groups: h.update(b'-' if g is None else g.X.data.tobytes() + g.X.indices.tobytes() + '|'.join(g.y).encode())
     return h.hexdigest()[:16]
 
-# %% ../nbs/00b_quality.ipynb #4ea10b4a
+# %% ../nbs/00b_quality.ipynb #07dd7b48
 def door(groups, labels, layer):
     "All groups checked, on the same genes, and what was remarkable"
-    entered = {k: enter(g, None if k == 'source' else labels, layer, generated=k == 'fake') for k, g in groups.items() if g is not None}
+    entered = {k: enter(g, None if k == 'source' else labels, layer, generated=k == 'fake') for k, g in groups.items() if g is not None or k in ('real', 'fake')}
     aligned, said = same_genes([g for g, _ in entered.values()])
     cells = {k: as_cells(g, None if k == 'source' else labels) for k, g in zip(entered, aligned)}
     return cells, list(dict.fromkeys(w for k in ('real', 'fake') for w in entered[k][1])) + said
@@ -368,17 +362,17 @@ def pair_up(edited, source):
         'an edit keeps rows and names', 'give as source exactly the cells that were edited')
     return source[at]
 
-# %% ../nbs/00b_quality.ipynb #7348ad78
-def main_table(cells, *, trees, splits, floor, seed, donor, progress):
+# %% ../nbs/00b_quality.ipynb #8f7f929a
+def main_table(cells, *, trees, forests, splits, floor, seed, donor, progress):
     "The table without edits, and the floor of all splits"
     real, fake, train = cells['real'], cells['fake'], cells.get('train')
     A, R, B = roles(real, train, np.random.default_rng([seed, 0]))
     sizes, pool = sizes_of([R, B, fake]), (train or real).y
     if sum(sizes.values()) < 20: raise LabelError(f'only {sum(sizes.values())} cells of common types can be compared', fix='more cells, the same label names on both sides, or labels=None')
-    key = stamp([real, train], sizes=sizes, trees=trees, splits=splits, seed=seed)
+    key = stamp([real, train], sizes=sizes, trees=trees, forests=forests, splits=splits, seed=seed)
     if floor and floor.about['floor'] != key: raise MismatchError('this floor belongs to other cells, sizes or settings', why='a floor is drawn for as many cells of each type', fix='floor=None')
     todo = range(splits if floor is None else min(splits, 3))
-    runs = [one_split(real, fake, train, sizes=sizes, s=s, seed=seed, trees=trees, floor=floor) for s in tqdm(todo, desc='floor', disable=None if progress else True, leave=False)]
+    runs = [one_split(real, fake, train, sizes=sizes, s=s, seed=seed, trees=trees, forests=forests, floor=floor) for s in tqdm(todo, desc='floor', disable=None if progress else True, leave=False)]
     floors = [f for _, f in runs] if floor is None else floor.floor
     values, n = [v for v, _ in runs if v is not None], {**sizes, 'all': sum(sizes.values())}
     table = table_of(values, floors, n, count_all(pool))
@@ -398,7 +392,7 @@ def side_rows(cells, n, *, splits, seed, donor):
         tables.append(table_of([v for v, _ in runs], [f for _, f in runs], {'all': n}, N))
     return tables
 
-# %% ../nbs/00b_quality.ipynb #c3d36279
+# %% ../nbs/00b_quality.ipynb #82dd2917
 def evaluate(
     real,            # real cells, raw counts; best cells that the generator has never seen
     fake,            # generated (or edited) cells
@@ -409,6 +403,7 @@ def evaluate(
     layer=None,      # where the counts are: None for X
     donor='donor',   # obs column of donors, used where it exists
     trees=200,       # of each forest; 0 leaves the forests out
+    forests=(1000, 25, 1),  # cells a side in a forest (None: all), trees in one of the floor, splits in which the generated cells get theirs
     splits=20,       # random splits that make the floor
     floor=None,      # an earlier report on the same real cells: its floor is used again
     seed=0,          # of everything random
@@ -416,7 +411,7 @@ def evaluate(
 )->Report:           # table of figures with floors and verdicts, warnings, plot
     "How good are these generated cells? Every figure beside what real cells score in their place"
     cells, said = door(dict(real=real, fake=fake, train=train, source=source), labels, layer)
-    table, floors, about = main_table(cells, trees=trees, splits=splits, floor=floor, seed=seed, donor=donor, progress=progress)
+    table, floors, about = main_table(cells, trees=trees, forests=tuple(forests), splits=splits, floor=floor, seed=seed, donor=donor, progress=progress)
     tables = [table] + side_rows(cells, table.cells.max(), splits=splits, seed=seed, donor=donor)
     if source is not None: tables.append(edit_table(cells['real'], cells['fake'], pair_up(cells['fake'], cells['source']), splits, seed))
     report = Report(pd.concat([t for t in tables if len(t)], ignore_index=True), said, floors, about)

@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['recover_counts']
 
-# %% ../nbs/00j_recovery.ipynb #d8548837
+# %% ../nbs/00j_recovery.ipynb #51861ff4
 import numpy as np, scipy.sparse as sp
 from anndata import AnnData
 from .data import *
-from .data import check_matrix, scan, some, many, whole_matrix, check_cells, check_genes
+from .data import check_matrix, enter, scan_all, some
 
 # %% ../nbs/00j_recovery.ipynb #60ffd1d0
 def stored_decimals(x, most=5):
@@ -53,17 +53,18 @@ def recover_rows(X, decimals=None):
     for x in np.split(X.data, X.indptr[1:-1]):
         yield whole_multiples(np.expm1(x.astype(np.float64)), blur(x, dtype, decimals)) if len(x) else x
 
-# %% ../nbs/00j_recovery.ipynb #b5ed1873
+# %% ../nbs/00j_recovery.ipynb #1260223c
 def recover_counts(
     adata,           # AnnData, or a matrix of cells x genes, holding log1p of scaled counts
     *,
     decimals=None,   # how many decimals were kept, where values were rounded; None finds out
 ):                   # the same with raw counts in the place of the values
     "Raw counts from log-normalised values; refuses what is not exact (a divisor common to all counts of a cell cannot be seen)"
-    if isinstance(adata, AnnData): return AnnData(recover_counts(whole_matrix(adata), decimals=decimals), obs=adata.obs.copy(), var=adata.var.copy())
+    if isinstance(adata, AnnData): return AnnData(recover_counts(enter(adata, mixed_ids=True)[0], decimals=decimals), obs=adata.obs.copy(), var=adata.var.copy())
+    if decimals is not None and not (isinstance(decimals, (int, np.integer)) and 0 <= decimals <= 15): raise ScgmError(f'decimals={decimals!r} is no number of decimals', fix='decimals=3, or leave it out')
     X = check_matrix(adata).copy()
     X.eliminate_zeros()
-    lo, hi, _ = scan(X.data)
+    lo, hi, _ = scan_all(X.data)
     if X.nnz and not (0 < lo and hi < 20): raise CountsError(f'these are not logarithms of scaled counts: they go from {lo:.3g} to {hi:.3g}', fix='give the log1p of scaled counts')
     rows = list(recover_rows(X, decimals))
     lost = [i for i, r in enumerate(rows) if r is None]

@@ -6,13 +6,14 @@
 __all__ = ['demo_cells', 'nb_quantile', 'nb_counts', 'cell_noise', 'world', 'simulate_chunks', 'simulate', 'truth',
            'counterfactual', 'simulate_peaks', 'mix', 'shift_types']
 
-# %% ../nbs/00a_simulate.ipynb #63ec4f02
+# %% ../nbs/00a_simulate.ipynb #9f027977
 import math, numpy as np, pandas as pd, scipy.sparse as sp, anndata as ad, scanpy as sc
 from fastcore.meta import delegates
 from numba import njit
 from scipy.special import expit, ndtri
 from tqdm.auto import tqdm
 from .data import *
+from .data import accepted
 
 # %% ../nbs/00a_simulate.ipynb #568d2e54
 def demo_cells():
@@ -263,9 +264,10 @@ def simulate(n_cells=1000, n_genes=2000, *, chunk=200, **kwargs):
     one = parts[0]
     return ad.AnnData(sp.vstack([p.X for p in parts]).tocsr(), obs, one.var, uns=one.uns, obsm={'programmes': activity}, varm=one.varm)
 
-# %% ../nbs/00a_simulate.ipynb #589da5f6
+# %% ../nbs/00a_simulate.ipynb #8974029d
 def known(adata):
-    "Was this simulated here?"
+    "Was this simulated here? (And are the counts still counts?)"
+    accepted(adata)
     if 'truth' not in adata.uns: raise MismatchError('nothing is known of these cells', where="uns['truth']", why='truth is kept by simulate() alone', fix='adata = simulate(1000)')
 
 def row_numbers(adata, rows): return np.arange(adata.n_obs)[slice(None) if rows is None else rows]

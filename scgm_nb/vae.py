@@ -48,9 +48,9 @@ class VAE(nn.Module):
         levels=(),         # levels of each covariate of the decoder; they are the last columns of y
         kind='nb',         # likelihood: 'nb', 'zinb', 'poisson', 'bernoulli'
         cells=2000,        # training cells, against which the priors weigh
-        prior=.05,         # sd of the output weights under their prior
+        prior=.1,          # sd of the output weights under their prior
         told_prior=.5,     # the same for what the covariates do to a gene
-        warm=.2,           # share of training in which the weight of the KL rises to 1
+        warm=.1,           # share of training in which the weight of the KL rises to 1
         free_bits=0.,      # nats that each latent number may cost for nothing
     ):
         super().__init__()
@@ -155,7 +155,7 @@ def start(self: VAE,
 
 # %% ../nbs/01_vae.ipynb #82f6836e
 def fitting(n, at, most, power): return int(2**np.clip(np.round(np.log2(at*(n/2000)**power)), 3, np.log2(most)))
-def latent_size(n_cells): return fitting(n_cells, 16, 256, 1.2)
+def latent_size(n_cells): return max(16, fitting(n_cells, 16, 256, 1.2))
 def hidden_size(n_cells): return max(128, fitting(n_cells, 90, 512, .5))
 
 # %% ../nbs/01_vae.ipynb #d95580cb
@@ -166,7 +166,7 @@ def train_vae(
     *,
     latent=None,     # numbers per cell; None follows the number of cells
     kind='nb',       # likelihood: 'nb', 'zinb', 'poisson', 'bernoulli'
-    steps=None,      # most updates; None: 80 rounds through the cells, at least 800
+    steps=None,      # most updates; None: 200 rounds through the cells, at least 2,000
     refitted=True,   # learn the overdispersion anew at the rates found
     calibrated=True, # set the overdispersion by simulation in the end
     seed=0,          # of the start, the batches, the noise
@@ -179,8 +179,8 @@ def train_vae(
     X, y = some_cells(source)
     groups = y[:, 0] if names[0] else guess_groups(X, seed=seed)
     vae = new_vae(source, names[1], X.shape[1], latent, kind, seed, dials or {}).start(X, groups)
-    steps = steps or int(np.clip(80*len(source), 800, 20_000))
-    learner = Learner(vae, *source.hold_out(.1, seed=seed), steps=steps, seed=seed, **kwargs)
+    steps = steps or int(np.clip(200*len(source), 2000, 40_000))
+    learner = Learner(vae, *source.hold_out(.1, seed=seed), steps=steps, seed=seed, **dict(patient(source), **kwargs))
     vae = named(learner.fit(), source, names[1])
     vae.history = learner.history
     noisy = kind in ('nb', 'zinb')
@@ -199,10 +199,14 @@ def some_cells(source, most=20_000):
 
 def new_vae(source, covariates, genes, latent, kind, seed, dials):
     n = len(source.kept)
-    dials = dict(hidden=hidden_size(n), cells=n, levels=[len(source.labels[c]) for c in covariates], **dials)
+    dials = dict(hidden=hidden_size(n), cells=n, levels=[len(source.labels[c]) for c in covariates]) | dials
     with forked(torch.device('cpu')):
         seed_dice((seed, 3), torch.device('cpu'))
         return VAE(genes, latent or latent_size(n), kind=kind, **dials)
+
+def patient(source):
+    "Settings of the Learner: at full rate until held-out cells see no gain for 16 rounds, then twice more at .3 of it"
+    return dict(schedule=flat, drops=2, ema=0., gain=.05, every=int(np.clip(2*len(source), 25, 500)), patience=8)
 
 def named(vae, source, covariates):
     vae.gene_names, vae.covariates = [str(g) for g in source.genes], {c: [str(l) for l in source.labels[c]] for c in covariates}

@@ -1,0 +1,201 @@
+"""How well bulk samples are taken apart: every method, five repeats, overall and per type, beside the best constant guess.
+
+    python benchmarks/deconv.py                        all tasks on real cells (SCGM_DATA), about 15 CPU-minutes
+    python benchmarks/deconv.py --tasks kang tian      some of them: pbmc, kang, tian, mixtures, hoek
+    python benchmarks/deconv.py --tasks kang --repeats 2 --rows kang.csv     one repeat at a time; --tasks --rows kang.csv prints their tables
+    python benchmarks/deconv.py --small                halves of the demo cells, one repeat, under a minute
+    python benchmarks/deconv.py --speed                11 types x 6,000 genes: seconds and memory of training, seconds for 1,000 bulks
+    python benchmarks/deconv.py --coverage             90% intervals on 1,000 mixtures of held-out cells, ten random halves
+    python benchmarks/deconv.py --sctape PYTHON        scTAPE 1.1.2 itself, where that interpreter has it, on the task 'kang'
+
+The constant guess is told the mean of the true proportions, so it is the best of all constants.
+"""
+import os, subprocess, sys, tempfile, time, warnings
+from argparse import ArgumentParser
+from pathlib import Path
+import anndata as ad, numpy as np, pandas as pd, scipy.sparse as sp
+from scipy.optimize import nnls
+import scgm_nb as sg
+from scgm_nb.bulk import pseudo_bulk, read_bulk
+from scgm_nb.deconv import Deconvolver, meet
+from scgm_nb.mixtures import cell_shares, scores, to_one
+from scgm_nb.simulate import demo_cells, simulate
+
+columns = ['RMSE', 'CCC', 'r', 'r per type', 'CCC per type']
+here = Path(__file__).resolve().parent
+
+def data(name): return ad.read_h5ad(Path(os.environ['SCGM_DATA'])/name)
+def shared(b): return b.obsm['fractions']
+
+def pbmc(seed):
+    "Halves of PBMC3k: 100 bulks of 500 cells, half of them without half of the types"
+    a = data('pbmc3k_10x.h5ad')
+    train, test = sg.split(a[a.obs.cell_type != 'unassigned'].copy(), by='cell_type', test=.5, seed=seed)
+    b = pseudo_bulk(test, n_samples=100, missing=.5, seed=seed)
+    yield 'PBMC3k, halves', train, None, b, shared(b), 'proportions'
+
+def kang(seed):
+    "Reference from one donor, with and without stimulus; bulks from the other"
+    a = data('kang2018_ifnb_typed_1267genes.h5ad')
+    donor, ours = a.obs['sample'].astype(str).str[-3:].to_numpy(), ('101', '107')[seed % 2]
+    b = pseudo_bulk(a[donor != ours].copy(), n_samples=100, missing=.5, seed=seed)
+    yield 'Kang, donor to donor', a[donor == ours].copy(), 'sample', b, shared(b), 'proportions'
+
+def lines():
+    a = data('tian2019_celllines_sc.h5ad')
+    return a[a.obs.demuxlet == 'SNG'].copy()
+
+def tian(seed):
+    "Reference from one protocol, bulks from another; three lines that all protocols hold"
+    a = lines()
+    a = a[a.obs.cell_type.isin(['H1975', 'H2228', 'HCC827'])].copy()
+    protocol = a.obs.protocol_batch.astype(str).str.replace(r'_p\d$', '', regex=True).to_numpy()
+    names = dict(A='sc_celseq2', D='sc_dropseq', P='sc_celseq2_5cl')
+    ours, there = [names[c] for c in ('AD', 'DA', 'PD', 'PA', 'DP')[seed]]
+    b = pseudo_bulk(a[protocol == there].copy(), n_samples=100, missing=.5, seed=seed)
+    yield 'Tian, protocol to protocol', a[protocol == ours].copy(), 'protocol_batch' if ours.endswith('5cl') else None, b, shared(b), 'proportions'
+
+def mixtures(seed):
+    "Real mixtures of known composition; the reference holds five lines, the mixtures three"
+    ref, m = lines(), data('tian2019_celllines_mixtures.h5ad')
+    m = m[m.obs.poor_quality == 'NO'].copy()
+    truth = to_one(m.obs[['frac_H1975', 'frac_H2228', 'frac_HCC827']].to_numpy(float))
+    truth = pd.DataFrame(truth, m.obs_names, ['H1975', 'H2228', 'HCC827'])
+    wells = lambda at: (read_bulk(ad.AnnData(sp.csr_matrix(m.X[at]), obs=pd.DataFrame(index=m.obs_names[at]), var=pd.DataFrame(index=m.var_names)), 'counts'), truth.iloc[at])
+    for kind, name, what in (('RNAmix', 'Tian, RNA mixtures', 'read_shares'), ('cellmix', 'Tian, cell mixtures', 'proportions')):
+        at = np.flatnonzero(m.obs.kind == kind)
+        key = m.obs.batch.astype(str).to_numpy()[at] + truth.iloc[at].round(3).astype(str).agg(' '.join, axis=1).to_numpy()
+        groups = [at[key == k] for k in np.unique(key)]
+        X = sp.vstack([sp.csr_matrix(m.X[g].sum(0)) for g in groups])
+        b = read_bulk(ad.AnnData(X.tocsr(), obs=pd.DataFrame(index=np.unique(key)), var=pd.DataFrame(index=m.var_names)), 'counts')
+        yield name + ', wells summed', ref, 'protocol_batch', b, truth.iloc[[g[0] for g in groups]].set_axis(b.obs_names), what
+        yield name + ', single wells', ref, 'protocol_batch', *wells(np.sort(np.random.default_rng(seed).choice(at, 200, replace=False))), what
+
+blood = {'T': ['Naive CD4 T', 'Memory CD4 T', 'CD8 T'], 'Mono': ['CD14+ Mono', 'FCGR3A+ Mono'], 'B': ['B'], 'DC': ['DC'], 'NK': ['NK']}
+
+def hoek(seed):
+    "Eight samples of two donors, flow cytometry as the truth; platelets and what flow did not count are left out of both sides"
+    a, folder = data('pbmc3k_10x.h5ad'), Path(os.environ['SCGM_DATA'])
+    b = read_bulk(folder/'bulk_hoek2015_tpm.tsv.gz', 'tpm', genes='rows', on_duplicate='sum', mixed_ids=True)
+    truth = pd.read_csv(folder/'bulk_hoek2015_fractions.tsv.gz', sep='\t', index_col=0)
+    yield 'Hoek, flow cytometry', a[a.obs.cell_type != 'unassigned'].copy(), None, b, truth.loc[b.obs_names], 'proportions'
+
+def demo(seed):
+    "Halves of the demo cells"
+    train, test = sg.split(demo_cells(), by='cell_type', test=.5, seed=seed)
+    b = pseudo_bulk(test, n_samples=40, missing=.5, seed=seed)
+    yield 'demo cells, halves', train, None, b, shared(b), 'proportions'
+
+tasks = dict(pbmc=pbmc, kang=kang, tian=tian, mixtures=mixtures, hoek=hoek, demo=demo)
+
+def matched(table, truth):
+    "Estimates with the columns of the truth: blood types merged where the truth is coarser, then made to add up to 1 over them"
+    if not set(truth) <= set(table): table = pd.DataFrame({k: table[[t for t in v if t in table]].sum(axis=1) for k, v in blood.items()})
+    out = table[list(truth)]
+    return out.div(out.sum(axis=1).clip(lower=1e-9), axis=0) if len(out.columns) < len(table.columns) or set(truth) == set(blood) else out
+
+def plain(d, bulk):
+    "NNLS on all genes"
+    b, on, B, _ = meet(bulk, None, d.signature, .5)
+    s = d.signature.on(on)
+    R = np.array([to_one(nnls(s.share.T, y)[0]) for y in B])
+    return {k: pd.DataFrame(v, b.obs_names, s.types) for k, v in dict(read_shares=R, proportions=cell_shares(R, s.size)).items()}
+
+def one(d, bulk, truth, what, slow=True):
+    "Scores of all methods on one set of bulks"
+    rows, t = {}, truth.to_numpy()
+    for m in ['auto', 'nnls', 'weighted', *(['svr'] if slow else []), 'em', 'tape']:
+        start = time.process_time()
+        r = d.deconvolve(bulk, m)
+        rows[m] = scores(matched(getattr(r, what), truth), t) | dict(seconds=time.process_time() - start)
+        if what == 'proportions' and list(truth) == list(r.proportions) and m != 'svr': rows[m]['coverage'] = float(((r.interval.low <= truth) & (truth <= r.interval.high)).to_numpy().mean())
+    rows['NNLS, all genes'] = scores(matched(plain(d, bulk)[what], truth), t)
+    rows['best constant'] = scores(np.tile(t.mean(0), (len(t), 1)), t)
+    return pd.DataFrame(rows).T
+
+def repeat(task, seed):
+    "One repeat of a task: rows of scores"
+    trained, rows = None, []
+    for name, ref, groups, bulk, truth, what in tasks[task](seed):
+        start = time.process_time()
+        if trained is None: trained = Deconvolver.train(ref, groups=groups, seed=seed, progress=False); took = time.process_time() - start
+        table = one(trained, bulk, truth, what, slow='single' not in name)
+        print(f'{name}, repeat {seed}: {len(truth)} bulks\n{table.round(3).to_string()}', flush=True)
+        rows.append(table.rename_axis('method').reset_index().assign(task=name, repeat=seed, bulks=len(truth), training=took))
+    return pd.concat(rows)
+
+def show(rows, say):
+    "Mean and spread over repeats"
+    for name, found in rows.groupby('task', sort=False):
+        mean, sd = (getattr(found.groupby('method', sort=False)[columns], f)() for f in ('mean', 'std'))
+        text = pd.DataFrame({c: [f'{m:.3f} ± {d:.3f}' if np.isfinite(d) else f'{m:.3f}' for m, d in zip(mean[c], sd[c])] for c in columns}, mean.index.rename(None))
+        if 'coverage' in found: text['90% covers'] = [f'{v:.3f}' if np.isfinite(v) else '' for v in found.groupby('method', sort=False).coverage.mean()]
+        say(f'\n{name}: {found.repeat.nunique()} repeats of {found.bulks.iloc[0]} bulks, mean ± sd over repeats; trained in {found.training.mean():.0f} CPU-s\n{text.to_string()}')
+
+def speed(say):
+    "Training and prediction at the size that was asked for"
+    a = simulate(3000, 6000, n_types=11, n_donors=3, depth=3000, seed=0)
+    b = pseudo_bulk(a, n_samples=1000, n_cells=200, seed=1)
+    wall, start = time.time(), time.process_time()
+    d = Deconvolver.train(a, groups='donor', seed=0, progress=False)
+    trained, wall = time.process_time() - start, time.time() - wall
+    again, start = time.time(), time.process_time()
+    r = d.deconvolve(b)
+    took, again = time.process_time() - start, time.time() - again
+    peak = int(next(l for l in open('/proc/self/status') if l.startswith('VmHWM')).split()[1])/2**20
+    say(f'\n11 types x 6,000 genes, 3,000 cells: trained in {trained:.0f} CPU-s ({wall:.0f} s on a shared machine), 1,000 bulks in {took:.1f} CPU-s ({again:.1f} s), peak memory {peak:.2f} GiB; RMSE {scores(r.proportions, shared(b))["RMSE"]:.4f}')
+
+def coverage(say, splits=10):
+    "Intervals on mixtures of cells that the reference does not hold"
+    rows = []
+    for seed in range(splits):
+        train, test = sg.split(demo_cells(), by='cell_type', test=.5, seed=seed)
+        b = pseudo_bulk(test, n_samples=100, missing=.4, seed=seed)
+        r = Deconvolver.train(train, seed=seed, progress=False, per=40).deconvolve(b)
+        rows.append(((r.interval.low <= shared(b)) & (shared(b) <= r.interval.high)).mean())
+        print(seed, rows[-1].mean().round(3), flush=True)
+    table = pd.DataFrame(rows)
+    say(f'\nDemo cells, {splits} random halves x 100 mixtures: 90% intervals cover {table.to_numpy().mean():.3f} (sd over halves {table.mean(axis=1).std():.3f})\nper type: {table.mean().round(2).to_dict()}')
+
+def sctape(python, say, repeats=(0,), limit=1500):
+    "The package itself, in its own interpreter and process, from files in its own formats; its memory grows less with this threshold of malloc"
+    env = os.environ | dict(MALLOC_MMAP_THRESHOLD_='65536', OMP_NUM_THREADS='1', MPLBACKEND='Agg', PYTHONPATH='')
+    for seed in repeats:
+        (name, ref, _, b, truth, _), = kang(seed)
+        with tempfile.TemporaryDirectory() as folder:
+            folder = Path(folder)
+            keep = np.flatnonzero(np.asarray((ref.X > 0).sum(0)).ravel() >= 5)
+            pd.DataFrame(ref.X[:, keep].toarray().astype(int), ref.obs.cell_type.astype(str), ref.var_names[keep]).to_csv(folder/'cells.tsv', sep='\t')
+            pd.DataFrame(b.X[:, keep].toarray().astype(int), b.obs_names, b.var_names[keep]).to_csv(folder/'bulk.tsv', sep='\t')
+            for adapt in ('no', 'yes'):
+                start = time.time()
+                try: done = subprocess.run([python, str(here/'sctape.py'), 'cells.tsv', 'bulk.tsv', 'out.tsv', adapt], cwd=folder, capture_output=True, text=True, timeout=limit, env=env)
+                except subprocess.TimeoutExpired: say(f'\nscTAPE 1.1.2, adaptive={adapt}, {name}, repeat {seed}: no answer within {limit} s'); continue
+                if done.returncode: say(f'\nscTAPE 1.1.2, adaptive={adapt}, {name}, repeat {seed}: failed: {done.stderr.strip().splitlines()[-1][:200]}'); continue
+                out = pd.read_csv(folder/'out.tsv', sep='\t', index_col=0).set_axis(truth.index)[list(truth)]
+                say(f'\nscTAPE 1.1.2, adaptive={adapt}, {name}, repeat {seed}, {time.time() - start:.0f} s: ' + ', '.join(f'{k} {v:.3f}' for k, v in scores(out.to_numpy(), truth.to_numpy()).items()))
+
+def main():
+    args = ArgumentParser(description=__doc__.split('\n')[0])
+    args.add_argument('--tasks', nargs='*', default=['pbmc', 'kang', 'tian', 'mixtures', 'hoek'])
+    args.add_argument('--repeats', type=int, nargs='*', default=[0, 1, 2, 3, 4], help='which of the five')
+    args.add_argument('--out', type=Path, help='file that the tables are added to')
+    args.add_argument('--rows', type=Path, help='file that scores are added to after each repeat; with no tasks, its tables are printed')
+    args.add_argument('--sctape', metavar='PYTHON', help='an interpreter that has scTAPE 1.1.2')
+    for flag in ('small', 'speed', 'coverage'): args.add_argument(f'--{flag}', action='store_true')
+    args = args.parse_args()
+    warnings.simplefilter('ignore')
+    def say(text):
+        print(text, flush=True)
+        if args.out: args.out.open('a').write(text.lstrip('\n') + '\n\n')
+    if args.speed: return speed(say)
+    if args.coverage: return coverage(say)
+    if args.sctape: return sctape(args.sctape, say, args.repeats)
+    jobs = [('demo', 0)] if args.small else [(t, i) for i in args.repeats for t in args.tasks if t != 'hoek' or i == 0]
+    rows = pd.read_csv(args.rows) if args.rows and args.rows.exists() else None
+    for job in jobs:
+        rows = pd.concat([rows, repeat(*job)])
+        if args.rows: rows.round(5).to_csv(args.rows, index=False)
+    if not jobs or not args.rows: show(rows, say)
+
+if __name__ == '__main__': main()
