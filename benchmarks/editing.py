@@ -18,6 +18,10 @@ from functools import partial
 from pathlib import Path
 import numpy as np, pandas as pd, scipy.sparse as sp, torch
 from anndata import read_h5ad
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 import scgm_nb as sg
 from scgm_nb.distances import between, energy, fit_space, project
 from scgm_nb.measures import apart, corr
@@ -136,7 +140,7 @@ def unseen(seeds, folder):
             how, table = gm.chosen(case.known, case.y, case.goals, reference=real, seed=seed)
             tables.append(table.assign(seed=seed, held_out=kind))
             every = {'no change': None, 'gene_shift': dict(method='gene_shift'), 'latent_shift': dict(method='latent_shift'), 'ode': dict(method='ode'), 'composed': dict(method='composed'), 'gene_shift, relatives first': dict(method='gene_shift', near=.3), 'latent_shift, relatives first': dict(method='latent_shift', near=.3), 'auto': how}
-            for way, h in every.items(): rows.append(dict(seed=seed, kind=kind, way=way, took=f'{how["method"]}, near={how["near"]}', **case.figures(0*case.before if h is None else case.change(**h), 2)[0]))
+            for way, h in every.items(): rows.append(dict(seed=seed, kind=kind, way=way, took=f'{how["method"]}, near={how.get("near")}', **case.figures(0*case.before if h is None else case.change(**h), 2)[0]))
             target = sp.csr_matrix(case.T); u = gm.placed(target, rows=range(target.shape[0])); b = gm.log_shares(u[:, :-1], np.tile(case.goals[0][1][:1], (len(u), 1)))
             rows.append(dict(seed=seed, kind=kind, way='decoder on real targets (ceiling)', **{f'E {k}': energy(*between(case.P, project(logs(gm.moved_counts(target, b, 0*b, rows=range(len(u)), luck='fresh')), space)[1])) for k in ('own', 'fresh')}))
     t = pd.DataFrame(rows)
@@ -161,7 +165,7 @@ def effect_r(a, b, top):
 
 def truth(seeds, folder, small=False):
     "Known counterfactuals: effect inside a type, own counterfactual as nearest"
-    rows = []
+    rows, readable = [], []
     for seed in seeds:
         train, source, target = simulated(seed, small)
         gm = model(f'sim_{seed}', train, ['cell_type', 'condition'], seed, folder, **(dict(steps=600, net_steps=1500) if small else {}))
@@ -173,6 +177,9 @@ def truth(seeds, folder, small=False):
             true0, true1 = share('ctrl'), share('stim')
             top, all_ = np.argsort(-np.abs((true1 - true0).mean(0)))[:100], bright(case.before)
             v = gm.placed(target[mine].X, rows=case.rows)
+            for name, z in (('latent numbers', case.u), ('counts', project(logs(case.X), space)[1])):
+                guess = cross_val_predict(make_pipeline(StandardScaler(), RidgeCV(np.logspace(0, 4, 9))), z, source.obs.response[mine], cv=5)
+                readable.append(dict(seed=seed, of=name, r=corr(guess, source.obs.response[mine])))
             oracle = gm.log_shares(v[:, :-1], case.goals[0][1]) - case.before
             every = {k: 0*case.before if h is None else case.change(**h) for k, h in ways.items()} | {'oracle: the true counterfactual, through the autoencoder': oracle}
             for name, change in every.items():
@@ -181,6 +188,7 @@ def truth(seeds, folder, small=False):
                 E = energy(*between(case.P, project(logs(case.counts(change, 'own')), space)[1]))
                 rows.append(dict(seed=seed, way=name, effect_r=effect_r(after - all_, true1 - true0, top), own_nearest=near.mean(), chance=1/len(near), E_own=E, RMSE=np.sqrt(((after - true1)**2).mean())))
     t = pd.DataFrame(rows).groupby(['way', 'seed'], sort=False).mean()
+    show('how strongly a cell will answer, read from it before the stimulus (ridge regression inside a type, r with the truth)', pd.DataFrame(readable).groupby('of')[['r']].mean())
     show('simulator: known counterfactuals, mean over types and seeds', t.groupby('way', sort=False).mean())
     show('... spread (sd) over seeds', t.groupby('way', sort=False).std())
 

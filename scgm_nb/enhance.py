@@ -81,13 +81,13 @@ def smoothed(self: ScGM,
         s = slice(lo, min(lo + chunk, X.shape[0]))
         yield s, weight*np.exp(self.log_shares(z[s], None if y is None else y[s])) + (1 - weight)*pool[s].toarray()
 
-# %% ../nbs/04b_enhance.ipynb #c28f42bb
+# %% ../nbs/04b_enhance.ipynb #1d44dd67
 @patch
 def choose_smoothing(self: ScGM,
     X,         # counts
     *,
-    weights=(0, .25, .5, .75, 1),
-    ks=(10, 30, 60),
+    weights=(0, .3, .6, .8, .9, 1),   # of the decoder, to try
+    ks=(10, 30, 100),   # neighbours to try
     y=None,    # codes, where the decoder is told
     most=2000, # cells to try on
     seed=0,

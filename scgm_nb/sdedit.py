@@ -279,7 +279,7 @@ def some_of(self: ScGM,
     X, u = self.made(y, cells=np.arange(most), seed=seed)
     return np.float32(u), y, X
 
-# %% ../nbs/04_sdedit.ipynb #d5fb8083
+# %% ../nbs/04_sdedit.ipynb #46cfb335
 def energy_to(X, others, space):
     "Energy distance of counts to those of other cells, on the axes of a space"
     return energy(*between(*(project(normalise(sp.csr_matrix(M)), space)[1] for M in (others, X))))
@@ -305,12 +305,12 @@ def left_out(self: ScGM,
         space, n = fit_space(normalise(sp.vstack([X, Xd], 'csr'))), len(u)
         name = ' + '.join(names[k] for names, k in zip(self.labels.values(), d))
         for way, how in ways.items():
-            change = self.changed(u, yc, [(1., np.tile(d, (n, 1)))], known=known, but=(d,), rows=np.arange(n), seed=seed, **how)
+            change = self.changed(u, yc, [(1., np.tile(d, (n, 1)))], known=known, but=(d,), rows=np.arange(n), seed=seed, **how) if how else np.zeros(X.shape)
             rows.setdefault(way, {})[name] = energy_to(self.moved_counts(X, self.log_shares(u[:, :-1], yc), change, rows=np.arange(n), seed=seed), Xd, space)
     table = pd.DataFrame(rows).T
     return table.assign(mean=table.mean(1)) if len(table) else table
 
-# %% ../nbs/04_sdedit.ipynb #a30fcfdb
+# %% ../nbs/04_sdedit.ipynb #afe9b1ff
 preferred = {f'{m}, {n}': dict(method=m, near=h) for n, h in (('relatives first', .3), ('all alike', None)) for m in ('blend_shift', 'gene_shift', 'latent_shift')}
 
 @patch
@@ -322,13 +322,14 @@ def chosen(self: ScGM,
     reference=None,  # real training cells
     seed=0,
 ):                   # settings of `changed`, and the table behind them
-    "The first of the preferred ways that is not worse than the best by more than the error of the difference"
-    table = self.left_out(known, y, goals, preferred, reference=reference, seed=seed)
+    "The first of the preferred ways that is not worse than the best by more than the error of the difference; composed scores where none of them halves what no change leaves"
+    table = self.left_out(known, y, goals, preferred | {'no change': None}, reference=reference, seed=seed)
     if table.empty: return dict(method='composed'), None
-    each = table.drop(columns='mean')
-    behind = each - each.loc[table['mean'].idxmin()]
+    each = table.drop(columns='mean').drop('no change')
+    behind = each - each.loc[each.mean(axis=1).idxmin()]
     error = behind.std(axis=1).fillna(0)/each.shape[1]**.5
-    return preferred[(behind.mean(axis=1) <= error).idxmax()], table
+    way = (behind.mean(axis=1) <= error).idxmax()
+    return (preferred[way] if table['mean'][way] < .5*table['mean']['no change'] else dict(method='composed')), table
 
 # %% ../nbs/04_sdedit.ipynb #4180f220
 class Crowd:
