@@ -50,7 +50,7 @@ def train(cls: Bulk2SC,
     generator='scgm',    # 'scgm' or 'gmvae'
     groups=None,         # obs column of donors or batches, for the Deconvolver: see chapter 06
     layer=None,          # where the counts are: None for X
-    seed=0,
+    seed=0,   # of everything random
     progress=True,       # show bars
     steps=None,          # most updates of the generator's autoencoder
     deconv=None,         # settings of `Deconvolver.train`
@@ -226,7 +226,7 @@ def rescale_cells(
     proportions,  # of the types (Series)
     *,
     labels='cell_type',  # obs column of the types
-    seed=0,
+    seed=0,   # of everything random
 ):                # AnnData: a baseline, not a recommendation
     "Reference cells multiplied gene by gene until their sum is the bulk"
     rng, kind = np.random.default_rng(seed), reference.obs[labels].astype(str).to_numpy()

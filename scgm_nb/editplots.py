@@ -30,7 +30,7 @@ def sweep(self: ScGM,
     reference=None, # the training cells, for the shifts
     most=300,       # cells of each side
     calls=24,       # noise levels of a walk
-    seed=0,
+    seed=0,   # of everything random
 ):                  # table: method, strength, energy, identity
     "Realism and identity of edits, over strengths and methods"
     cells, target, known = some_rows(self.meet(cells, list(to)), most, seed), some_rows(self.meet(target), most, seed), self.portraits(reference, seed=seed)
@@ -70,7 +70,7 @@ def show_arrows(
     colour=None,   # obs column of the source
     method='pca',  # or 'umap'
     most=150,      # arrows
-    seed=0,
+    seed=0,   # of everything random
 ):                 # the axes
     "Cells before and after, among real ones"
     everything = sp.vstack([source.X, edited[source.obs_names].X], 'csr')
@@ -111,7 +111,7 @@ def kept_columns(
     real,      # real cells of the target, with the same columns
     columns,   # that should have stayed
     *,
-    seed=0,
+    seed=0,   # of everything random
 ):             # table: share read as it was, for edited and for real cells
     "Is what was not edited still to be seen?"
     space, rows = fit_space(normalise(real)), {}

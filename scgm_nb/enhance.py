@@ -26,7 +26,7 @@ def split_molecules(
     X,         # counts
     share=.9,  # of the molecules in the first pile
     *,
-    seed=0,
+    seed=0,   # of everything random
     rows=None, # numbers of the cells; None counts from 0
 ):             # two matrices, whose sum is X
     "Each molecule to one of two piles"
@@ -90,7 +90,7 @@ def choose_smoothing(self: ScGM,
     ks=(10, 30, 100),   # neighbours to try
     y=None,    # codes, where the decoder is told
     most=2000, # cells to try on
-    seed=0,
+    seed=0,   # of everything random
 ):             # table: loss of each weight and number of neighbours
     "Molecular cross-validation of the blend"
     at = np.sort(np.random.default_rng(seed).permutation(X.shape[0])[:most])
@@ -112,7 +112,7 @@ def enhance(self: ScGM,
     least=.01,       # smaller expected counts are not kept
     n_draws=0,       # layer `sd`: spread over so many draws of the latent numbers
     by=None,         # obs column of two or more groups: what smoothing would have faked there
-    seed=0,
+    seed=0,   # of everything random
     chunk=512,       # cells in memory at a time
 ):                   # AnnData: the same cells; layers['counts'] as they came, uns['scgm'] the losses
     "Denoise and impute"
@@ -169,7 +169,7 @@ def faked(
     by,        # obs column: random halves are taken inside its largest group
     *,
     repeats=10,
-    seed=0,
+    seed=0,   # of everything random
 ):             # table: share of genes with p < .05, where none should differ
     "False positives of a test between random halves of one group, on counts and on smoothed values"
     mine = np.flatnonzero((cells.obs[by] == cells.obs[by].value_counts().idxmax()).to_numpy())

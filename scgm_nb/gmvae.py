@@ -65,7 +65,7 @@ def begin_unlabelled(
     X,        # counts of up to 20,000 of them (CSR)
     y,        # their labels as numbers, -1 where unknown
     *,
-    seed=0,
+    seed=0,   # of everything random
     **kwargs, # settings of the Learner
 ):
     "A plain VAE, a mixture of its latent numbers, and a first q(y|x)"
@@ -212,7 +212,7 @@ def generate(self: GMVAE,
     n,                        # cells per type, {'B cell': 100}; or how many in all, in training proportions
     *,
     library='like-training',  # or a total, or one total per cell
-    seed=0,
+    seed=0,   # of everything random
 ):                            # AnnData of integer counts, exactly as many of each type as asked
     "Draw new cells"
     y = self.numbers(n)
@@ -245,7 +245,7 @@ def log_prob(self: GMVAE,
     cells,     # AnnData of raw counts
     *,
     draws=16,  # weighted draws; more come closer to log p(x), from below
-    seed=0,
+    seed=0,   # of everything random
 ):             # Series, one number per cell
     "Estimate of log p(x)"
     return pd.Series(self.net.log_prob(check(cells), draws=draws, seed=seed), cells.obs_names)

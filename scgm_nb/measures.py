@@ -90,7 +90,7 @@ def forest_auc(
     *,
     trees=200,   # trees of each forest
     folds=5,     # each cell is judged by a forest that has not seen it
-    seed=0,
+    seed=0,   # of everything random
 ):               # area under the curve; .5: cannot be told apart
     "How well a random forest tells `a` from `b`"
     x, y = np.r_[a, b], np.repeat([0, 1], [len(a), len(b)])

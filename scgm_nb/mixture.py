@@ -163,7 +163,7 @@ def settle(self: MixtureVAE,
     X,       # training cells, counts (CSR)
     y,       # their types, all known or guessed
     *,
-    seed=0,
+    seed=0,   # of everything random
 ):           # the same model
     "Count clouds, shares and library sizes of the types in the trained latent space"
     m, lv = self.answers(X, y)
@@ -181,7 +181,7 @@ def settle(self: MixtureVAE,
 def sample(self: MixtureVAE,
     y,        # types of the new cells, as numbers
     *,
-    seed=0,
+    seed=0,   # of everything random
 ):            # latent numbers, and library sizes
     "New cells as numbers: z from p(z|y), and a library size as that type has it"
     y, i = torch.as_tensor(y), torch.arange(len(y))

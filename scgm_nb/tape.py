@@ -55,7 +55,7 @@ def train_tape(
     *,
     steps=600,    # of the optimiser
     shift=.5,     # largest sd of the log factor on each gene in training
-    seed=0,
+    seed=0,   # of everything random
     progress=False,
 ):                # Tape
     "Learn from simulated bulks, each step under another platform"
