@@ -165,11 +165,11 @@ def sctape(python, say, repeats=(0,), limit=1500):
         with tempfile.TemporaryDirectory() as folder:
             folder = Path(folder)
             keep = np.flatnonzero(np.asarray((ref.X > 0).sum(0)).ravel() >= 5)
-            pd.DataFrame(ref.X[:, keep].toarray().astype(int), ref.obs.cell_type.astype(str), ref.var_names[keep]).to_csv(folder/'cells.tsv', sep='\t')
-            pd.DataFrame(b.X[:, keep].toarray().astype(int), b.obs_names, b.var_names[keep]).to_csv(folder/'bulk.tsv', sep='\t')
+            pd.DataFrame(ref.X[:, keep].toarray().astype(int), ref.obs.cell_type.astype(str), ref.var_names[keep]).to_csv(folder/'cells.txt', sep='\t')
+            pd.DataFrame(b.X[:, keep].toarray().astype(int), b.obs_names, b.var_names[keep]).to_csv(folder/'bulk.txt', sep='\t')
             for adapt in ('no', 'yes'):
                 start = time.time()
-                try: done = subprocess.run([python, str(here/'sctape.py'), 'cells.tsv', 'bulk.tsv', 'out.tsv', adapt], cwd=folder, capture_output=True, text=True, timeout=limit, env=env)
+                try: done = subprocess.run([python, str(here/'sctape.py'), 'cells.txt', 'bulk.txt', 'out.tsv', adapt], cwd=folder, capture_output=True, text=True, timeout=limit, env=env)
                 except subprocess.TimeoutExpired: say(f'\nscTAPE 1.1.2, adaptive={adapt}, {name}, repeat {seed}: no answer within {limit} s'); continue
                 if done.returncode: say(f'\nscTAPE 1.1.2, adaptive={adapt}, {name}, repeat {seed}: failed: {done.stderr.strip().splitlines()[-1][:200]}'); continue
                 out = pd.read_csv(folder/'out.tsv', sep='\t', index_col=0).set_axis(truth.index)[list(truth)]
