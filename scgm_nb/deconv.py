@@ -438,7 +438,9 @@ def save(self: Deconvolver,
     return save_model(dict(tables=all_, net=self.net), folder, genes=s.genes, labels={self.labels: list(s.types)}, overwrite=overwrite)
 
 # %% ../nbs/06_deconv.ipynb #f835727d
-def opened(cls, folder):
+def opened(cls,
+    folder,   # where it was saved
+):            # Deconvolver
     "Open what `save` wrote"
     saved = load_model(folder, [Tables, Tape])
     a = saved.models['tables'].arrays()

@@ -158,7 +158,7 @@ class GMVAE:
         likelihood='nb',      # 'nb' or 'zinb'
         latent=None,          # numbers per cell; None follows the number of cells
         steps=None,           # most updates; None: 80 rounds through the cells, at least 800
-        seed=0,
+        seed=0,             # of everything random
         dials=None,           # other settings of the network: hidden, seen, prior, few, warm
         progress=True,        # show a bar
         **kwargs,             # settings of the Learner: folder, resume, device ...
