@@ -107,7 +107,7 @@ def shares_of(self: Bulk2SC, bulk, proportions):
     if (p < 0).any(axis=None) or (abs(p.sum(1) - 1) > 1e-6).any(): raise BulkError('proportions are negative or do not add up to 1', some(p.index[abs(p.sum(1) - 1) > 1e-6]), fix='p = p.div(p.sum(axis=1), axis=0)')
     return p
 
-# %% ../nbs/07_bulk2sc.ipynb #85f8c57a
+# %% ../nbs/07_bulk2sc.ipynb #edb0f7a9
 @patch
 def plan(self: Bulk2SC, B, p, known, match, **dials):
     "What is to be done for one sample: reads `B`, proportions `p`"
@@ -115,7 +115,7 @@ def plan(self: Bulk2SC, B, p, known, match, **dials):
     w = p*size/(p @ size)
     if match == 'pseudobulk': return steer(self.crowd, B, w, seen=self.counted.sum(0), known=known, **dials)
     zero = np.zeros(self.lift.shape)
-    return SimpleNamespace(push=None, shift=zero, base=w @ self.crowd.profile(np.zeros(self.crowd.scale.shape)), total=zero[0], explained=np.zeros(len(B), bool), known=known)
+    return SimpleNamespace(push=None, shift=zero, base=w @ self.crowd.profile(np.zeros(self.crowd.scale.shape)), total=zero[0], effect=zero[0], explained=np.zeros(len(B), bool), known=known)
 
 @patch
 def cells_of(self: Bulk2SC, plan, counts, *, seed, spread):
@@ -127,12 +127,12 @@ def cells_of(self: Bulk2SC, plan, counts, *, seed, spread):
     shift = balanced(plan, lambda shift: sum(R.sum(0) for *_, R in rates(shift))) if plan.explained.any() else plan.shift
     for rows, X, var in drawn(self.model, lambda: rates(shift), seed): yield X, np.c_[z[rows], np.log(ℓ[rows])].astype(np.float32), var
 
-# %% ../nbs/07_bulk2sc.ipynb #85b4dccc
+# %% ../nbs/07_bulk2sc.ipynb #2973c4fb
 def gene_report(B, plan, parts, total, var):
     "One sample, gene by gene"
     per = lambda v: 1e4*np.where(plan.known, v, 0)/max(v[plan.known].sum(), 1e-9)
     noise = np.sqrt(1/(B + .5) + var/np.maximum(total, .5)**2)
-    return dict(bulk=np.where(plan.known, per(B), np.nan), cells=per(total), shift=np.where(plan.explained, plan.total, 0)/np.log(2), explained=plan.explained, noise=noise)
+    return dict(bulk=np.where(plan.known, per(B), np.nan), cells=per(total), shift=plan.effect/np.log(2), explained=plan.explained, noise=noise)
 
 @patch
 def sample_cells(self: Bulk2SC, name, B, p, n, *, known, match, seed, spread, **dials):

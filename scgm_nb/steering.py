@@ -29,7 +29,7 @@ def mixture(d, h, v, *, rounds=60):
         π = (r.sum(0) + 1)/(len(d) + len(sizes))
     return π, r, V
 
-# %% ../nbs/06b_steering.ipynb #9933c77f
+# %% ../nbs/06b_steering.ipynb #6c40c873
 def share_out(
     d,     # log fold of each gene: bulk over mixture
     f,     # types x genes: share of each type in the reads of a gene
@@ -38,14 +38,14 @@ def share_out(
     v,     # variance of d that is chance of the bulk
     err,   # and the part that is error of the reference, which moves all types alike
     ρ=.7,  # how much of a shift types have in common
-):         # types x genes, and what their sum explains
+):         # types x genes; what their sum explains; the part of it that is no error of the reference
     "Mean of the shift of each type given the bulk"
-    h, δ, total = ρ + (1 - ρ)*(f**2).sum(0), 0., 0.
+    h, δ, total, effect = ρ + (1 - ρ)*(f**2).sum(0), 0., 0., 0.
     for j, τ in enumerate(sizes):
         A = τ**2*h + err
         w = r[:, j]*d/(A + v)
-        δ, total = δ + w*(τ**2*(ρ + (1 - ρ)*f) + err), total + w*A
-    return δ, total
+        δ, total, effect = δ + w*(τ**2*(ρ + (1 - ρ)*f) + err), total + w*A, effect + w*τ**2*h
+    return δ, total, effect
 
 # %% ../nbs/06b_steering.ipynb #8e0bd4f9
 def tilted(push):
@@ -137,7 +137,7 @@ def better_push(d, f, W, J, push, reach):
     step = np.linalg.solve(X.T @ (W[:, None]*X) + Q, X.T @ (W*d) - Q @ np.r_[0, push.ravel()])
     return push + np.clip(step[1:].reshape(K, L), -1, 1), step[0]
 
-# %% ../nbs/06b_steering.ipynb #c96ae347
+# %% ../nbs/06b_steering.ipynb #70bf2df5
 def compare(crowd, push, w, B, known):
     "Profiles, shares of the types in each gene, and log fold of the bulk over their mixture"
     P = crowd.profile(push)
@@ -170,10 +170,10 @@ def steer(
         if reach: push, up = better_push(d - a, f, W, slopes(crowd, push, P), push, reach)
         else: up = (W @ (d - a))/W.sum()
         a += up
-    δ, total = np.zeros(P.shape), np.zeros(len(B))
-    δ[:, known], total[known] = share_out((d - a)[known], f[:, known], r, v=v[known], err=err[known], ρ=ρ)
+    δ, total, effect = np.zeros(P.shape), np.zeros(len(B)), np.zeros(len(B))
+    δ[:, known], total[known], effect[known] = share_out((d - a)[known], f[:, known], r, v=v[known], err=err[known], ρ=ρ)
     fine = known & (np.abs(total) <= (believable(total[known]) if limit is None else limit))
-    return SimpleNamespace(push=push, shift=δ*fine, base=base, total=total, explained=fine, known=known)
+    return SimpleNamespace(push=push, shift=δ*fine, base=base, total=total, effect=effect*fine, explained=fine, known=known)
 
 # %% ../nbs/06b_steering.ipynb #db34dca9
 def believable(total): return max(3*np.sort(np.abs(total))[-min(max(5, len(total)//100), len(total))], np.log(4))
