@@ -16,7 +16,7 @@ from .measures import apart, reader
 from .pictures import *
 from .scgm import *
 from .sdedit import *
-from .sdedit import balanced, bright, shifts
+from .sdedit import balanced, bright, energy_to, shifts
 
 # %% ../nbs/04c_editplots.ipynb #67bf79bf
 @patch

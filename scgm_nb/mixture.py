@@ -196,7 +196,7 @@ def sample(self: MixtureVAE,
 def log_normal(z, m, lv): return -.5*((z - m)**2/lv.exp() + lv + np.log(2*np.pi)).sum(-1)
 
 @patch
-def batch_log_prob(self: MixtureVAE, x, y, rows, draws, seed):
+def weighted(self: MixtureVAE, x, y, rows, *, draws, seed):
     "Weighted draws from the mixture of answers, for `log_prob`"
     h, at, found, n = self.features(x), torch.as_tensor(rows, device=x.device), [], range(len(x))
     log_q = self.log_q(h)

@@ -166,7 +166,7 @@ def train_vae(
     *,
     latent=None,     # numbers per cell; None follows the number of cells
     kind='nb',       # likelihood: 'nb', 'zinb', 'poisson', 'bernoulli'
-    steps=None,      # most updates; None: 200 rounds through the cells, at least 2,000
+    steps=None,      # updates, the rate falling over them; None: until held-out cells say stop, at most 200 rounds
     refitted=True,   # learn the overdispersion anew at the rates found
     calibrated=True, # set the overdispersion by simulation in the end
     seed=0,          # of the start, the batches, the noise
@@ -179,8 +179,8 @@ def train_vae(
     X, y = some_cells(source)
     groups = y[:, 0] if names[0] else guess_groups(X, seed=seed)
     vae = new_vae(source, names[1], X.shape[1], latent, kind, seed, dials or {}).start(X, groups)
-    steps = steps or int(np.clip(200*len(source), 2000, 40_000))
-    learner = Learner(vae, *source.hold_out(.1, seed=seed), steps=steps, seed=seed, **dict(patient(source), **kwargs))
+    how, steps = {} if steps else patient(source), steps or int(np.clip(200*len(source), 2000, 40_000))
+    learner = Learner(vae, *source.hold_out(.1, seed=seed), steps=steps, seed=seed, **dict(how, **kwargs))
     vae = named(learner.fit(), source, names[1])
     vae.history = learner.history
     noisy = kind in ('nb', 'zinb')
