@@ -25,8 +25,8 @@ def sweep(self: ScGM,
     to,             # column -> name
     target,         # real cells of that name, to compare with
     *,
-    methods=('ode', 'gene_shift', 'latent_shift'),
-    strengths=(0, .25, .5, .75, 1.),
+    methods=('ode', 'gene_shift', 'latent_shift'),   # ways to edit
+    strengths=(0, .25, .5, .75, 1.),   # of the effect
     reference=None, # the training cells, for the shifts
     most=300,       # cells of each side
     calls=24,       # noise levels of a walk

@@ -175,7 +175,7 @@ def train_vae(
 ):                   # the trained VAE; its `history` tells how it went
     "Train a VAE that stops by itself"
     names = [[c] if isinstance(c, str) else list(c or []) for c in (labels, covariates)]
-    source = cells_source(cells, *names, seed=seed) if isinstance(cells, AnnData) else cells
+    source = cells if hasattr(cells, 'batch') else cells_source(cells, *names, seed=seed)
     X, y = some_cells(source)
     groups = y[:, 0] if names[0] else guess_groups(X, seed=seed)
     vae = new_vae(source, names[1], X.shape[1], latent, kind, seed, dials or {}).start(X, groups)
