@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['look', 'canvas', 'dots', 'part_cells', 'part_refusals', 'refusal', 'part_split', 'part_map', 'part_quality',
-           'part_generate', 'part_edit', 'part_bulk', 'inline', 'section', 'demo_page', 'parts', 'demo']
+           'part_generate', 'no_warnings', 'part_edit', 'part_bulk', 'inline', 'section', 'demo_page', 'parts', 'demo']
 
 # %% ../nbs/07b_demo.ipynb #7c3d4d76
 import html, math, time, warnings
@@ -104,10 +104,12 @@ def part_generate(demo):
     return 'Cells that never lived', f'{gm}\n\n{table[["metric", "value", "low", "high", "verdict"]].round(3).to_string(index=False)}', [fig]
 
 # %% ../nbs/07b_demo.ipynb #996a3c00
+def no_warnings(): return warnings.catch_warnings(action='ignore', category=sg.DataWarning)     # of rare types, which the first part has named
+
 def part_edit(demo):
     "The same cells, one gene turned up"
     cells, gene = demo.test[:30].copy(), 'LYZ'
-    edited = sg.demo_model().edit(cells, genes={gene: ('fold', 4)}, method='ddpm', seed=demo.seed)
+    with no_warnings(): edited = sg.demo_model().edit(cells, genes={gene: ('fold', 4)}, method='ddpm', seed=demo.seed)
     before, after = (c[:, gene].X.toarray().ravel() for c in (cells, edited))
     a, b = (sg.normalise(c)[:, c.var_names != gene].toarray() for c in (cells, edited))
     own = (((b[:, None] - a)**2).sum(2).argmin(1) == np.arange(len(a))).mean()
@@ -118,8 +120,8 @@ def part_edit(demo):
 # %% ../nbs/07b_demo.ipynb #ddc4493d
 def part_bulk(demo):
     "Mixtures whose shares are known, taken apart"
-    bulk = sg.pseudo_bulk(demo.test, n_samples=6, seed=demo.seed)
-    with warnings.catch_warnings(action='ignore', category=sg.DataWarning):       # of rare types, which the first part has named
+    with no_warnings():
+        bulk = sg.pseudo_bulk(demo.test, n_samples=6, seed=demo.seed)
         d = sg.Deconvolver.train(demo.train, per=5, steps=100, seed=demo.seed, progress=False)
     truth, found = bulk.obsm['fractions'], d.deconvolve(bulk).proportions
     truth = np.asarray(truth[found.columns])
