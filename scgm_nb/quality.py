@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['Report', 'coloured', 'heard', 'enter', 'same_genes', 'as_cells', 'share_figure', 'share_row', 'table_of', 'count_all',
            'missing_rows', 'donor_split', 'has_donors', 'edit_table', 'advise', 'stamp', 'door', 'pair_up',
-           'main_table', 'side_rows', 'evaluate', 'compare', 'roles', 'sizes_of', 'one_split', 'shares_', 'reading',
-           'verdict', 'r2_explained', 'effect_figures', 'identity_figures', 'kept_figures', 'edit_figures',
+           'main_table', 'side_rows', 'evaluate', 'guide', 'compare', 'roles', 'sizes_of', 'one_split', 'shares_',
+           'reading', 'verdict', 'r2_explained', 'effect_figures', 'identity_figures', 'kept_figures', 'edit_figures',
            'edit_split', 'covariates']
 
 # %% ../nbs/00b_quality.ipynb #53243c73
@@ -25,7 +25,7 @@ from .distances import *
 from .measures import *
 from .floors import *
 from .floors import room
-_all_ = ['compare', 'roles', 'sizes_of', 'one_split', 'shares_', 'reading', 'verdict', 'r2_explained', 'effect_figures', 'identity_figures', 'kept_figures', 'edit_figures', 'edit_split', 'covariates']
+_all_ = ['guide', 'compare', 'roles', 'sizes_of', 'one_split', 'shares_', 'reading', 'verdict', 'r2_explained', 'effect_figures', 'identity_figures', 'kept_figures', 'edit_figures', 'edit_split', 'covariates']
 
 # %% ../nbs/00b_quality.ipynb #56d7565d
 class Report:
