@@ -158,10 +158,10 @@ def demo(
 ):                     # what was found, and where the page is
     "Run the main job of the book on cells that come along, and write a page of figures"
     so_far, folder, shown, start = SimpleNamespace(seed=seed), Path(out), [], time.time()
+    folder.mkdir(parents=True, exist_ok=True)      # now, and not after all the work, where this cannot be a folder
     for part in parts():
         since = time.time()
         shown.append((*part(so_far), time.time() - since))
-    folder.mkdir(parents=True, exist_ok=True)
     cells, new = (sg.write(c, folder/f'{name}.h5ad', overwrite=True) for name, c in (('cells', so_far.cells), ('new_cells', so_far.new)))
     with in_place_of(folder/'index.html', overwrite=True) as new: new.write_text(demo_page([section(*each) for each in shown]), encoding='utf-8')
     return {title: words for title, words, *_ in shown} | dict(page=str(folder/'index.html'), cells=str(cells), new_cells=str(new), seconds=round(time.time() - start, 1))
