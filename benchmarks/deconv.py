@@ -113,7 +113,7 @@ def covered(r, truth):
     both = [t for t in truth if t in r.proportions]
     return float(((r.interval.low[both] <= truth[both]) & (truth[both] <= r.interval.high[both])).to_numpy().mean())
 
-def one(d, bulk, truth, what, slow=True):
+def one(d, bulk, truth, what, slow=True, counted=None):
     "Scores of all methods on one set of bulks"
     rows, t = {}, truth.to_numpy()
     if what == 'read_shares': d = of_molecules(d)
@@ -121,8 +121,8 @@ def one(d, bulk, truth, what, slow=True):
         start = time.process_time()
         r = d.deconvolve(bulk, m)
         rows[m] = scores(matched(r.proportions, truth), t) | dict(seconds=time.process_time() - start) | ({} if m == 'svr' else dict(coverage=covered(r, truth)))
-    if 'cells' in bulk.obs:
-        r = d.resized(bulk, bulk.obs.cells).deconvolve(bulk)
+    if counted:
+        r = counted.deconvolve(bulk)
         rows['auto, cells counted'] = scores(matched(r.proportions, truth), t) | dict(coverage=covered(r, truth))
     rows['NNLS, all genes'] = scores(matched(plain(d, bulk)['proportions'], truth), t)
     rows['best constant'] = scores(np.tile(t.mean(0), (len(t), 1)), t)
@@ -130,11 +130,12 @@ def one(d, bulk, truth, what, slow=True):
 
 def repeat(task, seed):
     "One repeat of a task: rows of scores"
-    trained, rows = None, []
+    trained, counted, rows = None, None, []
     for name, ref, groups, bulk, truth, what in tasks[task](seed):
         start = time.process_time()
         if trained is None: trained = Deconvolver.train(ref, groups=groups, seed=seed, progress=False); took = time.process_time() - start
-        table = one(trained, bulk, truth, what, slow='single' not in name)
+        if 'cells' in bulk.obs and not counted: counted = trained.resized(bulk, bulk.obs.cells)      # on the first bulks whose cells are known: the summed wells
+        table = one(trained, bulk, truth, what, slow='single' not in name, counted=counted)
         print(f'{name}, repeat {seed}: {len(truth)} bulks\n{table.round(3).to_string()}', flush=True)
         rows.append(table.rename_axis('method').reset_index().assign(task=name, repeat=seed, bulks=len(truth), training=took))
     return pd.concat(rows)

@@ -163,7 +163,7 @@ def judged(d, P, look, reads, method, coverage):
     t, tau, every = at_depth(d.tables, reads), look[0], P[:len(names)]
     p = blend(tau, t['at'], t['weights']) @ every if method == 'auto' else P[(names + ['svr']).index(method)]
     far = width(d, t, p, every, tau, method, coverage) if method != 'svr' else np.nan*p       # too slow to be rehearsed
-    return p, far, (clues(look[None], blend(tau, t['at'], t['usual'])[None]) @ t['known'])[0], blend(tau, t['at'], t['limit'][:, None])[0], t['at'][-1]
+    return p, far, (clues(look[None], blend(tau, t['at'], t['usual'])[None]) @ t['known'])[0], blend(tau, t['at'], t['limit']), np.exp(t['at'][-1, 0])
 
 # %% ../nbs/06_deconv.ipynb #f254874a
 def answer(d, bulk, m, B, reads, method, coverage, R, looks, expression):
@@ -190,11 +190,11 @@ def sizes_of(
     per_cell,    # molecules per cell of each sample
     size,        # sizes to lean on
     *,
-    noise=.3,    # sd of the logarithm of `per_cell`
-    doubt=.7,    # sd of the logarithm of a size around `size`
+    doubt=.5,    # sd of the logarithm of a size around `size`
 ):               # molecules in a cell of each type
     "The sizes of cells that make the molecules per cell of some samples fit their composition"
     m, start = np.log(per_cell), np.r_[np.median(np.log(per_cell)) - np.log(size).mean(), np.zeros(len(size))]
+    noise = max(1.4826*np.median(abs(m - np.median(m))), .1)          # some of it is composition, but no more than all
     logs = lambda z: z[0] + z[1:] + np.log(size)
     miss = lambda z: np.r_[(m + np.log(reads @ np.exp(-logs(z))))/noise, z[1:]/doubt]
     return np.exp(logs(least_squares(miss, start, loss='soft_l1').x))

@@ -190,10 +190,10 @@ def stack(P, T):
     return to_one(nnls(np.r_[A, np.full((1, A.shape[1]), 1e3)], np.r_[T.ravel(), 1e3])[0])
 
 def blend(tau, at, table):
-    "Rows of a table by level, interpolated to the misfit of one sample"
-    x = np.interp(np.log(tau), np.log(at), np.arange(len(at)))
-    i = min(int(x), len(at) - 2)
-    return table[i]*(1 - (x - i)) + table[i + 1]*(x - i)
+    "Rows of a table by level, each counted by how likely this misfit is there; `at` holds mean and sd of its logarithm"
+    m, sd = at.T
+    x = ((np.clip(np.log(tau), m.min(), m.max()) - m)/sd)**2
+    return np.tensordot(to_one(np.exp(-.5*(x - x.min()))/sd), table, 1)
 
 def hints(p, every):
     "What an error may depend on: nothing, the proportion itself, how far the methods disagree"
@@ -203,7 +203,8 @@ def hints(p, every):
 def calibrate(level, P, T, u, looks, *, blind):
     "Everything that the rehearsal at one depth teaches: weights by level, expected errors, their quantiles, what is unknown"
     L, M, K, clean = len(levels), P.shape[1], P.shape[2], u == 0
-    at = np.maximum.accumulate([np.median(looks[level == l, 0]) + 1e-6*l for l in range(L)])
+    logs = np.log(looks[:, 0])
+    at = np.array([[logs[level == l].mean(), max(logs[level == l].std(), .05)] for l in range(L)])
     weights = np.array([stack(P[level == l], T[level == l]) for l in range(L)])
     est = np.concatenate([np.stack([np.einsum('m,mk->k', blend(t, at, weights), p) for t, p in zip(looks[:, 0], P)])[:, None], P], 1)
     H = np.stack([[hints(e, p) for e in es] for es, p in zip(est, P)])           # bulks x methods x types x hints
