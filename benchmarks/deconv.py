@@ -6,6 +6,7 @@
     python benchmarks/deconv.py --small                halves of the demo cells, one repeat, under a minute
     python benchmarks/deconv.py --speed                11 types x 6,000 genes: seconds and memory of training, seconds for 1,000 bulks
     python benchmarks/deconv.py --coverage             90% intervals on 1,200 mixtures of cells that were held out: random halves and whole donors
+    python benchmarks/deconv.py --ceiling              what the cell mixtures would score with the truth put in: sizes, and profiles from their own pure wells
     python benchmarks/deconv.py --sctape PYTHON        scTAPE 1.1.2 itself, where that interpreter has it, on the task 'kang'
 
 The constant guess is told the mean of the true proportions, so it is the best of all constants.
@@ -15,11 +16,11 @@ from argparse import ArgumentParser
 from dataclasses import replace
 from pathlib import Path
 import anndata as ad, numpy as np, pandas as pd, scipy.sparse as sp
-from scipy.optimize import nnls
+from scipy.optimize import least_squares, nnls
 import scgm_nb as sg
 from scgm_nb.bulk import pseudo_bulk, read_bulk
 from scgm_nb.deconv import Deconvolver, meet
-from scgm_nb.mixtures import cell_shares, scores, to_one
+from scgm_nb.mixtures import Signature, cell_shares, em_shares, informative, scores, signature, to_one, weighted_shares
 from scgm_nb.simulate import demo_cells, simulate
 
 columns = ['RMSE', 'CCC', 'r', 'r per type', 'CCC per type']
@@ -73,6 +74,21 @@ def mixtures(seed):
         if kind == 'RNAmix': key = m.obs.batch.astype(str).to_numpy()[at] + key
         yield name + ', wells summed', ref, 'protocol_batch', *bulks([at[key == k] for k in np.unique(key)], kind), what
         yield name + ', single wells', ref, 'protocol_batch', *bulks([[i] for i in np.sort(np.random.default_rng(seed).choice(at, 200, replace=False))], kind), what
+
+def ceiling(say):
+    "How far the wells themselves go: sizes fitted to the true fractions; profiles of the pure wells, which are among the samples, instead of a reference"
+    name, ref, groups, b, truth, _ = next(x for x in mixtures(0) if x[0] == 'Tian, cell mixtures, wells summed')
+    T, lost, own = truth.to_numpy(), [], b[truth.max(axis=1).to_numpy() > .999]
+    pure = own.X.toarray()[truth.loc[own.obs_names].to_numpy().argmax(1).argsort()]
+    P, N = to_one(pure.astype(float)), pure.sum(1, keepdims=True)
+    B, on, Y, n = meet(b, None, signature(ref, 'cell_type', groups), .5)
+    for what, s, Y in (('reference: single cells', signature(ref, 'cell_type', groups).on(on), Y), ('reference: their own pure wells', Signature(truth.columns, b.var_names, P, (P + 1/N)/N, np.ones(3), np.full(3, 100)), to_one(b.X.toarray()))):
+        at, k = informative(s), s.types.get_indexer(truth.columns)
+        for method, f in (('em', lambda y, n: em_shares(y, s, at)), ('weighted', lambda y, n: weighted_shares(y, s, at, reads=n)[0])):
+            R = to_one(np.array([f(y, m) for y, m in zip(Y, n)])[:, k])
+            fit = least_squares(lambda z: (to_one(R/np.exp(np.r_[0, z])) - T).ravel(), [0, 0]).x
+            lost.append(dict(what=what, method=method) | {f'CCC, {sizes}': scores(to_one(R/v), T)['CCC'] for sizes, v in (('sizes of the reference', s.size[k]), ('sizes fitted to the truth', np.exp(np.r_[0, fit])))})
+    say(f'\n{name}: what the data allow\n{pd.DataFrame(lost).round(3).to_string(index=False)}')
 
 blood = {'T': ['Naive CD4 T', 'Memory CD4 T', 'CD8 T'], 'Mono': ['CD14+ Mono', 'FCGR3A+ Mono'], 'B': ['B'], 'DC': ['DC'], 'NK': ['NK']}
 
@@ -214,13 +230,14 @@ def main():
     args.add_argument('--rows', type=Path, help='file that scores are added to after each repeat; with no tasks, its tables are printed')
     args.add_argument('--sctape', metavar='PYTHON', help='an interpreter that has scTAPE 1.1.2')
     args.add_argument('--coverage', nargs='*', metavar='WORD', help='intervals on held-out cells: all references, or those with a word in their name (see `kinds`)')
-    for flag in ('small', 'speed'): args.add_argument(f'--{flag}', action='store_true')
+    for flag in ('small', 'speed', 'ceiling'): args.add_argument(f'--{flag}', action='store_true')
     args = args.parse_args()
     warnings.simplefilter('ignore')
     def say(text):
         print(text, flush=True)
         if args.out: args.out.open('a').write(text.lstrip('\n') + '\n\n')
     if args.speed: return speed(say)
+    if args.ceiling: return ceiling(say)
     if args.coverage is not None: return coverage(say, [(k, i) for k in kinds if any(w in k for w in args.coverage) for i in args.repeats if i < kinds[k]] if args.coverage else None, args.rows)
     if args.sctape: return sctape(args.sctape, say, args.repeats)
     jobs = [('demo', 0)] if args.small else [(t, i) for i in args.repeats for t in args.tasks if t != 'hoek' or i == 0]
