@@ -3,6 +3,7 @@
     python benchmarks/bulk2sc.py kang           control cells of one donor, bulk of the other: stimulated, and control; 3 seeds ($SCGM_DATA)
     python benchmarks/bulk2sc.py simulator      effects that differ between types, and composition alone; 3 seeds
     python benchmarks/bulk2sc.py speed          2,700 cells x 13,000 genes, 17 types: training, one bulk -> 2,000 cells
+    python benchmarks/bulk2sc.py cohort         100 samples x 2,000 cells x 1,000 genes written to a file: time, and memory after 1, 10, 100 samples
     python benchmarks/bulk2sc.py minute         the simulator, small: about a minute
     --cache FOLDER keeps trained models; --seeds 0,1,2; --only stim107 takes one bulk of kang
 
@@ -10,11 +11,14 @@ Energy distance, gene-gene error (within types) and forest AUC on expression are
 `energy` takes the proportions as each method has them; `by type` takes equal numbers of each type as the truth. Folds are log pseudo-bulk
 (per 10,000, +.1) of the true, and of the generated, cells over the reference: r and slope on the 100 genes that move most; `sign`: the least
 share, over the types, of a type's 50 most moved genes (among those moved for certain: 3 standard errors of counting) that move the same way.
+Simulator: `own part` is what a type's fold has beyond the mean of the types; its error is 1 where nothing of it is recovered. Where there was no
+effect, `energy` is the distance by type of ours, and of plain proportions, to the cells that the bulk was drawn from.
 Floor: the nearest other real sample. Baselines: the reference's cells in the estimated proportions, and these multiplied gene by gene by the bulk ratio.
 """
 import os, resource, time, warnings
 from argparse import ArgumentParser
 from pathlib import Path
+from tempfile import TemporaryDirectory
 import numpy as np, pandas as pd, scipy.sparse as sp
 from anndata import AnnData, read_h5ad
 from scgm_nb.bulk import pseudo_bulk, read_bulk
@@ -117,8 +121,8 @@ def simulator(seeds, cache, small=False):
         even, odd = np.full(4, .25), np.array([.55, .25, .15, .05])
         for name, pool, p in (('effect', stim, even), ('effect, other composition', stim, odd), ('nothing', ctrl, even), ('composition alone', ctrl, odd)):
             bulk = pseudo_bulk(pool, fractions=pd.DataFrame([p], [name], kinds), **size)
-            new, old = (b.generate(bulk, 2000, seed=seed, match=m) for m in ('pseudobulk', 'proportions'))
-            scaled = rescale_cells(reference, bulk, 2000, b.deconvolve(bulk).proportions.iloc[0], seed=seed)
+            new, old = (b.generate(bulk, 4000, seed=seed, match=m) for m in ('pseudobulk', 'proportions'))
+            scaled = rescale_cells(reference, bulk, 4000, b.deconvolve(bulk).proportions.iloc[0], seed=seed)
             of = lambda c, t: profile(c.X[(c.obs.cell_type == t).to_numpy()])
             ours, theirs = (np.stack([of(c, t) - of(o, t) for t in kinds], 1) for c, o in ((new, old), (scaled, reference)))
             row = dict(world=seed, bulk=name, **{'proportions off by': np.abs(new.uns['proportions'].to_numpy()[0] - p).sum()/2, 'genes moved > 1.5x': (np.abs(new.varm['shift'].to_numpy()[seen, 0]) > np.log2(1.5)).mean()})
@@ -126,8 +130,12 @@ def simulator(seeds, cache, small=False):
                 T, R, E = own_part(F[on]), own_part(theirs[on]), own_part(ours[on])
                 row |= {'own part r': np.corrcoef(T.ravel(), E.ravel())[0, 1], 'rescaled r': np.corrcoef(T.ravel(), R.ravel())[0, 1],
                         'own part error': ((E - T)**2).mean()/(T**2).mean(), 'rescaled error': ((R - T)**2).mean()/(T**2).mean(), 'all error': ((ours - F)[on]**2).mean()/(F[on]**2).mean(), 'rescaled all': ((theirs - F)[on]**2).mean()/(F[on]**2).mean()}
+            else:
+                d = [realism(pool, c, 0)['by type'] for c in (new, old)]
+                row |= {'energy': d[0], 'of proportions': d[1]}
             rows.append(row); print(row, flush=True)
-    show('Simulator: type-specific part of the effect (error: 1 is no part recovered), false effects', pd.DataFrame(rows).groupby('bulk', sort=False).mean().drop(columns='world'))
+    t = pd.DataFrame(rows).drop(columns='world').groupby('bulk', sort=False)
+    show(f'Simulator, mean of {len(seeds)} worlds', t.mean()); show('standard error of these means', t.sem())
 
 def memory():
     "Peak memory of this process, in GB"
@@ -146,14 +154,27 @@ def speed(seeds, cache):
     rows.append(('one bulk -> 2,000 cells', time.time() - wall, time.process_time() - cpu, memory()))
     show('Speed: 2,700 cells x 13,000 genes, 17 types', pd.DataFrame(rows, columns=['step', 'seconds', 'CPU seconds', 'peak GB']).set_index('step'))
 
+def cohort(seeds, cache, n_genes=1000):
+    "Memory must not grow with the samples"
+    cells = simulate(1200, n_genes, n_types=5, n_donors=1, n_batches=1, depth=2500, stim=0., seed=0)
+    b, _ = trained(cells, 'cohort', 0, cache, net_steps=1000, deconv=dict(per=10))
+    rows = []
+    for n in (1, 10, 100):
+        bulk, begun = pseudo_bulk(cells, n_samples=n, n_cells=1000), time.time()
+        with TemporaryDirectory() as d:
+            new = b.generate(bulk, 2000, seed=0, to=f'{d}/cohort.h5ad', progress=True)
+            rows.append((n, new.n_obs, time.time() - begun, memory(), Path(f'{d}/cohort.h5ad').stat().st_size/1e6, balance(new).r.min()))
+            new.file.close()
+    show(f'Cohort: samples x 2,000 cells x {n_genes:,} genes', pd.DataFrame(rows, columns=['samples', 'cells', 'seconds', 'peak GB of the process', 'file MB', 'least mass r']).set_index('samples'))
+
 def show(title, t): print(f'\n{title}\n{t.round(3).to_string(na_rep="")}', flush=True)
 
 if __name__ == '__main__':
     p = ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument('what', choices=['kang', 'simulator', 'speed', 'minute']); p.add_argument('--seeds', default='0,1,2'); p.add_argument('--cache'); p.add_argument('--only', help='one bulk of kang: stim107, ctrl107, stim101, ctrl101')
+    p.add_argument('what', choices=['kang', 'simulator', 'speed', 'cohort', 'minute']); p.add_argument('--seeds', default='0,1,2'); p.add_argument('--cache'); p.add_argument('--only', help='one bulk of kang: stim107, ctrl107, stim101, ctrl101')
     a = p.parse_args()
     warnings.simplefilter('ignore', DataWarning); pd.set_option('display.width', 250); pd.set_option('display.max_columns', 40)
     seeds = [int(s) for s in a.seeds.split(',')]
     if a.what == 'minute': simulator(seeds if a.seeds != '0,1,2' else [0], a.cache, small=True)
     elif a.what == 'kang': kang(seeds, a.cache, a.only)
-    else: dict(simulator=simulator, speed=speed)[a.what](seeds, a.cache)
+    else: dict(simulator=simulator, speed=speed, cohort=cohort)[a.what](seeds, a.cache)
