@@ -9,6 +9,8 @@ __all__ = ['GMVAE']
 import numpy as np, pandas as pd, torch
 from anndata import AnnData
 from fastcore.basics import patch
+from scipy.special import softmax
+
 
 # %% ../nbs/05_gmvae.ipynb #e925c493
 from .data import *
@@ -47,6 +49,20 @@ def guess_few(m, y, *, rounds=2, held=100):
         found = (direct + cloud - np.logaddexp.reduce(cloud, 1)[:, None]).argmax(1)
     return np.where(known, y, found)
 
+# %% ../nbs/05_gmvae.ipynb #b43c1b01
+def by_counts(X, y, found, *, flat=1000., calm=10., rounds=4, most=2000):
+    "Guesses of the type of each cell made better by the gene profiles of the types; who has a label (`y` >= 0) keeps it"
+    total = np.asarray(X.sum(0), float).ravel()
+    X = X[:, np.sort(np.argsort(-total, kind='stable')[:most])]
+    g, R, known = np.asarray(X.sum(0), float).ravel(), np.eye(max(found.max(), y.max()) + 1)[found], y >= 0
+    share = (R[known] if known.any() else R).mean(0)
+    for _ in range(rounds):
+        p = np.asarray(R.T @ X) + flat*g/g.sum()
+        q = np.asarray(X @ np.log(p/p.sum(1, keepdims=True)).T)/calm + np.log((R.mean(0) + share)/2 + 1e-12)
+        R = np.where(known[:, None], R, softmax(q, 1))
+    return np.where(known, y, R.argmax(1))
+
+
 # %% ../nbs/05_gmvae.ipynb #b444c363
 @torch.no_grad()
 def teach_names(net, X, found):
@@ -75,6 +91,7 @@ def begin_unlabelled(
     net.eval().load_state_dict(plain.state_dict(), strict=False)
     m, lv = net.answers(X)
     found = np.zeros(len(m), int) if net.types == 1 else guess_few(m, y) if (y >= 0).any() else guess_none(m, net.types, seed=seed)
+    found = by_counts(X, y, found)
     teach_names(net, X, found)
     net.set_clouds(m, lv, found)
 

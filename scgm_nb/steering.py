@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['sizes', 'apart', 'mixture', 'share_out', 'tilted', 'decoder', 'type_names', 'push_scale', 'new_latents', 'codes_for',
-           'chunks', 'gene_shares', 'Crowd', 'lift_types', 'slopes', 'push_prior', 'compare', 'ridge_step', 'steer',
+           'chunks', 'gene_shares', 'Crowd', 'lift_types', 'slopes', 'push_prior', 'ridge_step', 'compare', 'steer',
            'believable', 'moved_rates', 'balanced', 'moved_dispersion', 'drawn']
 
 # %% ../nbs/06b_steering.ipynb #f1b4bb16
@@ -152,6 +152,18 @@ def push_prior(K, d, reach, ρ=.5):
     return np.kron(np.linalg.inv(reach**2*(ρ + (1 - ρ)*np.eye(K))), np.eye(d))
 
 
+# %% ../nbs/06b_steering.ipynb #593df22e
+def ridge_step(
+    d,      # what is to be explained, gene by gene
+    W,      # weight of each gene
+    *parts, # columns (numbers x genes), inverse covariance, present values
+):          # the change of each part
+    "One step of a ridge regression whose numbers come in parts"
+    X, θ = (np.concatenate([p[i] for p in parts]) for i in (0, 2))
+    Q = block_diag(*[p[1] for p in parts])
+    return np.split(np.linalg.solve((W*X) @ X.T + Q, (W*X) @ d - Q @ θ), np.cumsum([len(p[2]) for p in parts])[:-1])
+
+
 # %% ../nbs/06b_steering.ipynb #70bf2df5
 def compare(crowd, push, w, B, known):
     "Profiles, shares of the types in each gene, and log fold of the bulk over their mixture"
@@ -163,16 +175,6 @@ def compare(crowd, push, w, B, known):
 
 
 # %% ../nbs/06b_steering.ipynb #18565458
-def ridge_step(
-    d,      # what is to be explained, gene by gene
-    W,      # weight of each gene
-    *parts, # columns (numbers x genes), inverse covariance, present values
-):          # the change of each part
-    "One step of a ridge regression whose numbers come in parts"
-    X, θ = (np.concatenate([p[i] for p in parts]) for i in (0, 2))
-    Q = block_diag(*[p[1] for p in parts])
-    return np.split(np.linalg.solve((W*X) @ X.T + Q, (W*X) @ d - Q @ θ), np.cumsum([len(p[2]) for p in parts])[:-1])
-
 def steer(
     crowd,       # cells of each type
     B,           # reads of each gene in the bulk
