@@ -114,12 +114,9 @@ def plan(self: Bulk2SC, B, p, known, match, **dials):
     "What is to be done for one sample: reads `B`, proportions `p`"
     size = self.deconvolver.signature.size
     w = p*size/(p @ size)
-    if match == 'pseudobulk':
-        plan = steer(self.crowd, B, w, seen=self.counted.sum(0), known=known, **dials)
-        plan.p = plan.w/size/(plan.w/size).sum()
-        return plan
+    if match == 'pseudobulk': return steer(self.crowd, B, w, seen=self.counted.sum(0), known=known, **dials)
     zero = np.zeros(self.lift.shape)
-    return SimpleNamespace(p=p, push=None, shift=zero, base=w @ self.crowd.profile(np.zeros(self.crowd.scale.shape)), total=zero[0], effect=zero[0], explained=np.zeros(len(B), bool), known=known)
+    return SimpleNamespace(push=None, shift=zero, base=w @ self.crowd.profile(np.zeros(self.crowd.scale.shape)), total=zero[0], effect=zero[0], explained=np.zeros(len(B), bool), known=known)
 
 @patch
 def cells_of(self: Bulk2SC, plan, counts, *, seed, spread):
@@ -141,11 +138,11 @@ def gene_report(B, plan, parts, total, var):
 @patch
 def sample_cells(self: Bulk2SC, name, B, p, n, *, known, match, seed, spread, **dials):
     "The parts of one sample, and its report"
-    plan, parts, total, var = self.plan(B, p, known, match, **dials), [], 0., 0.
-    counts = whole(plan.p, n)
+    plan, counts, parts = self.plan(B, p, known, match, **dials), whole(p, n), []
+    total = var = 0.
     for X, u, v in self.cells_of(plan, counts, seed=seed_of(seed, name), spread=spread):
         parts.append((X, u)); total, var = total + np.asarray(X.sum(0)).ravel(), var + v
-    return parts, counts, gene_report(B, plan, parts, total, var), plan.p
+    return parts, counts, gene_report(B, plan, parts, total, var)
 
 # %% ../nbs/07_bulk2sc.ipynb #b8bd934b
 @patch
@@ -160,7 +157,6 @@ def generate(self: Bulk2SC,
     spread=.25,            # how much cells differ in the strength of what moved
     limit=None,            # largest log fold that is believed; None follows the other genes, np.inf forces all
     reach=.5,              # how far types may be pushed within their cloud
-    doubt=.5,              # how far estimated proportions may be off (sd of their logarithm): bulk and effect are weighed together; 0 keeps them
     min_overlap=.5,        # least share of the genes that matter which the bulk must have
     to=None,               # write to this .h5ad, sample by sample, and return it opened (backed)
     progress=False,        # show a bar
@@ -170,11 +166,11 @@ def generate(self: Bulk2SC,
     if isinstance(n, bool) or n != int(n) or n < 1: raise LimitError(f'n={n!r} is no number of cells', 'generate', fix='n=2000')
     bulk, *_ = meet(bulk, units, self.deconvolver.signature, min_overlap)
     p, (reads, known) = self.shares_of(bulk, proportions), reads_of(bulk, self.genes)
-    dials = dict(limit=limit, reach=reach, doubt=doubt if proportions is None else 0) if match == 'pseudobulk' else {}
+    dials = dict(limit=limit, reach=reach) if match == 'pseudobulk' else {}
     def one(i): return self.sample_cells(bulk.obs_names[i], reads(i), p.iloc[i].to_numpy(), n, known=known, match=match, seed=seed, spread=spread, **dials)
     samples = map(one, tqdm(range(bulk.n_obs), 'samples', disable=not progress))
-    about = dict(call='bulk2sc', match=match, seed=seed, spread=spread, reach=reach, doubt=doubt, generator=type(self.model).__name__, n=int(n))
-    return gather(samples, bulk.obs_names, self, about) if to is None else gather_file(samples, bulk.obs_names, self, about, to)
+    about = dict(call='bulk2sc', match=match, seed=seed, spread=spread, reach=reach, generator=type(self.model).__name__, n=int(n))
+    return gather(samples, p, self, about) if to is None else gather_file(samples, p, self, about, to)
 
 # %% ../nbs/07_bulk2sc.ipynb #67318b8b
 def sample_frame(b, names, counts):
@@ -185,28 +181,27 @@ def sample_frame(b, names, counts):
 
 def gene_tables(reports, names, genes): return {k: pd.DataFrame(np.stack([r[k] for r in reports], 1), genes, list(names)) for k in reports[0]}
 
-def gather(samples, names, b, about):
+def gather(samples, p, b, about):
     "All samples in memory"
-    parts, counts, reports, p = zip(*samples)
-    cells = assemble([part for ps in parts for part in ps], AnnData(obs=sample_frame(b, names, counts), var=pd.DataFrame(index=b.genes), uns=dict(scgm=about, proportions=pd.DataFrame(np.stack(p), names, b.types))))
-    for k, t in gene_tables(reports, names, b.genes).items(): cells.varm[k] = t
+    parts, counts, reports = zip(*samples)
+    cells = assemble([part for ps in parts for part in ps], AnnData(obs=sample_frame(b, p.index, counts), var=pd.DataFrame(index=b.genes), uns=dict(scgm=about, proportions=p)))
+    for k, t in gene_tables(reports, p.index, b.genes).items(): cells.varm[k] = t
     return cells
 
 # %% ../nbs/07_bulk2sc.ipynb #4f74c23b
-def gather_file(samples, names, b, about, to):
+def gather_file(samples, p, b, about, to):
     "The same into an .h5ad, sample by sample; it appears when all of it is there"
     from anndata.io import sparse_dataset, write_elem
-    counts, reports, p = [], [], []
+    counts, reports, var = [], [], pd.DataFrame(index=b.genes)
     with in_place_of(to, False) as new, h5py.File(new, 'w') as f:
-        write_elem(f, '/', AnnData(obs=pd.DataFrame(index=pd.Index([], dtype=str)), var=pd.DataFrame(index=b.genes), uns=dict(scgm=about)))
-        for parts, c, r, q in samples:
+        write_elem(f, '/', AnnData(obs=pd.DataFrame(index=pd.Index([], dtype=str)), var=var, uns=dict(scgm=about, proportions=p)))
+        for parts, c, r in samples:
             X, u = sp.vstack([X for X, _ in parts], 'csr'), np.concatenate([u for _, u in parts])
             if not counts: write_elem(f, 'X', X, dataset_kwargs=dict(compression='gzip', compression_opts=1)); at = f['obsm'].create_dataset('X_scgm', data=u, maxshape=(None, u.shape[1]), chunks=True); at.attrs.update({'encoding-type': 'array', 'encoding-version': '0.2.0'})
             else: sparse_dataset(f['X']).append(X); at.resize(len(at) + len(u), axis=0); at[-len(u):] = u
-            counts.append(c); reports.append(r); p.append(q)
+            counts.append(c); reports.append(r)
         del f['obs'], f['varm']
-        write_elem(f, 'obs', sample_frame(b, names, counts)); write_elem(f, 'varm', gene_tables(reports, names, b.genes))
-        write_elem(f['uns'], 'proportions', pd.DataFrame(np.stack(p), names, b.types))
+        write_elem(f, 'obs', sample_frame(b, p.index, counts)); write_elem(f, 'varm', gene_tables(reports, p.index, b.genes))
     return read_h5ad(to, backed='r')
 
 # %% ../nbs/07_bulk2sc.ipynb #ea22388e

@@ -195,7 +195,6 @@ def scgm_qc(
     return dict(written=[str(sg.write(c, path, labels, overwrite=overwrite)) for path, c in parts.items()], cells=good.n_obs, genes=good.n_vars,
                 dropped=good.uns['scgm']['qc']['dropped'], **{c: good.obs[c].value_counts().to_dict() for c in ('cluster', 'split') if c in good.obs})
 
-
 # %% ../nbs/07a_cli.ipynb #18e25937
 def scgm_evaluate(
     real:str,          # cells that were put aside
@@ -346,7 +345,6 @@ def scgm_pseudobulk(
     if lengths: bulk = sg.to_tpm(bulk, lengths, missing='drop')
     written = [put_table(bulk.to_df(), out, overwrite)] + [put_table(fractions, truth, overwrite)]*bool(truth)
     return dict(written=written, samples=bulk.n_obs, genes=bulk.n_vars, units='tpm' if lengths else 'counts')
-
 
 # %% ../nbs/07a_cli.ipynb #ee19be9d
 def scgm_deconvolve(

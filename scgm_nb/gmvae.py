@@ -11,7 +11,6 @@ from anndata import AnnData
 from fastcore.basics import patch
 from scipy.special import softmax
 
-
 # %% ../nbs/05_gmvae.ipynb #e925c493
 from .data import *
 from .data import some, unknown_label
@@ -61,7 +60,6 @@ def by_counts(X, y, found, *, flat=1000., calm=10., rounds=4, most=2000):
         q = np.asarray(X @ np.log(p/p.sum(1, keepdims=True)).T)/calm + np.log((R.mean(0) + share)/2 + 1e-12)
         R = np.where(known[:, None], R, softmax(q, 1))
     return np.where(known, y, R.argmax(1))
-
 
 # %% ../nbs/05_gmvae.ipynb #b444c363
 @torch.no_grad()

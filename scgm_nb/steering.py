@@ -4,15 +4,13 @@
 
 # %% auto #0
 __all__ = ['sizes', 'apart', 'mixture', 'share_out', 'tilted', 'decoder', 'type_names', 'push_scale', 'new_latents', 'codes_for',
-           'chunks', 'gene_shares', 'Crowd', 'lift_types', 'slopes', 'push_prior', 'ridge_step', 'compare', 'steer',
+           'chunks', 'gene_shares', 'Crowd', 'lift_types', 'slopes', 'push_prior', 'better_push', 'compare', 'steer',
            'believable', 'moved_rates', 'balanced', 'moved_dispersion', 'drawn']
 
 # %% ../nbs/06b_steering.ipynb #f1b4bb16
 from types import SimpleNamespace
 import numpy as np, scipy.sparse as sp, torch
-from scipy.linalg import block_diag
 from scipy.special import softmax
-
 
 # %% ../nbs/06b_steering.ipynb #c06a8321
 from .data import *
@@ -24,7 +22,7 @@ from .scgm import ScGM
 def apart(
     t,           # log fold of each gene: bulk over mixture
     f,           # types x genes: share of each type in the reads of a gene
-    ρ=.3,        # how much of a shift types have in common
+    ρ=.7,        # how much of a shift types have in common
     *,
     rounds=12,
 ):               # types x genes, with log Σ f exp(δ) = t
@@ -38,7 +36,6 @@ def apart(
             λ = λ - (np.log(E.sum(0)) - t)*E.sum(0)/(E*g).sum(0)
         q = (q + E/E.sum(0))/2
     return λ*g
-
 
 # %% ../nbs/06b_steering.ipynb #a5a7a107
 sizes = np.array([.05, .1, .2, .4, .8, 1.6, 3.2])      # of shifts, as sd of the log fold
@@ -59,7 +56,7 @@ def share_out(
     *,
     v,     # variance of d that is chance of the bulk
     err,   # and the part that is error of the reference, which moves all types alike
-    ρ=.3,  # how much of a shift types have in common
+    ρ=.7,  # how much of a shift types have in common
 ):         # types x genes; what their sum explains; the part of it that is no error of the reference
     "The shift of each type given the bulk"
     h, error, effect = ρ + (1 - ρ)*(f**2).sum(0), 0., 0.
@@ -67,7 +64,6 @@ def share_out(
         w = r[:, j]*d/(τ**2*h + err + v)
         error, effect = error + w*err, effect + w*τ**2*h
     return apart(effect, f, ρ) + error, effect + error, effect
-
 
 # %% ../nbs/06b_steering.ipynb #8e0bd4f9
 def tilted(push):
@@ -151,18 +147,13 @@ def push_prior(K, d, reach, ρ=.5):
     "Inverse covariance of all pushes"
     return np.kron(np.linalg.inv(reach**2*(ρ + (1 - ρ)*np.eye(K))), np.eye(d))
 
-
-# %% ../nbs/06b_steering.ipynb #593df22e
-def ridge_step(
-    d,      # what is to be explained, gene by gene
-    W,      # weight of each gene
-    *parts, # columns (numbers x genes), inverse covariance, present values
-):          # the change of each part
-    "One step of a ridge regression whose numbers come in parts"
-    X, θ = (np.concatenate([p[i] for p in parts]) for i in (0, 2))
-    Q = block_diag(*[p[1] for p in parts])
-    return np.split(np.linalg.solve((W*X) @ X.T + Q, (W*X) @ d - Q @ θ), np.cumsum([len(p[2]) for p in parts])[:-1])
-
+def better_push(d, f, W, J, push, reach):
+    "One step: ridge regression of `d` on the slopes; the new push, and the new middle of `d`"
+    K, L, _ = J.shape
+    X = np.c_[np.ones(len(d)), (f[:, None]*J).reshape(K*L, -1).T]
+    Q = np.pad(push_prior(K, L, reach), (1, 0)) + 1e-9*np.eye(1 + K*L)
+    step = np.linalg.solve(X.T @ (W[:, None]*X) + Q, X.T @ (W*d) - Q @ np.r_[0, push.ravel()])
+    return push + np.clip(step[1:].reshape(K, L), -1, 1), step[0]
 
 # %% ../nbs/06b_steering.ipynb #70bf2df5
 def compare(crowd, push, w, B, known):
@@ -173,8 +164,6 @@ def compare(crowd, push, w, B, known):
     d = np.log((B + .5)/(N*base/base[known].sum() + .5))
     return P, base, w[:, None]*P/base, np.where(known, d, 0.)
 
-
-# %% ../nbs/06b_steering.ipynb #18565458
 def steer(
     crowd,       # cells of each type
     B,           # reads of each gene in the bulk
@@ -182,33 +171,27 @@ def steer(
     *,
     seen,        # reads of each gene in the reference
     known=None,  # genes that the bulk measured
-    ρ=.3,        # how much of a shift types have in common
+    ρ=.7,        # how much of a shift types have in common
     reach=.5,    # how far a type may be pushed, in sd of its own spread; 0 for not at all
-    doubt=0.,    # how far the shares may be off, in sd of their logarithm; 0 believes them
     limit=None,  # largest log fold that is believed; None follows the other genes
     rounds=5,
-):               # push, shares w, shift (types x genes), base and total per gene, and which are explained
+):               # push, shift (types x genes), base and total per gene, and which are explained
     "How the cells of a bulk differ from those of the reference"
     known, push, a = np.ones(len(B), bool) if known is None else known, np.zeros(crowd.scale.shape), None
-    err, v, start, u, K = 1/(seen + .5), 1/(B + .5), w, np.zeros(len(w)), len(w)
-    for i in range(rounds):
+    err, v = 1/(seen + .5), 1/(B + .5)
+    for i in range(rounds if reach else 3):
         P, base, f, d = compare(crowd, push, w, B, known)
         if a is None: a = np.median(d[known & (B > 10)]) if (known & (B > 10)).any() else 0.
         _, r, V = mixture((d - a)[known], (ρ + (1 - ρ)*(f**2).sum(0))[known], (err + v)[known])
         W = np.zeros(len(B)); W[known] = (r/V).sum(1)
-        if i == rounds - 1: break
-        parts = [(np.ones((1, len(B))), 1e-9*np.eye(1), [0.])]
-        if doubt: parts.append((f, np.eye(K)/doubt**2, u))
-        if reach: parts.append(((f[:, None]*slopes(crowd, push, P)).reshape(push.size, -1), push_prior(*push.shape, reach), push.ravel()))
-        up, *steps = ridge_step(d - a, W, *parts)
-        a += up[0]
-        if doubt: u = u + np.clip(steps[0], -.5, .5); w = start*np.exp(u)/(start @ np.exp(u))
-        if reach: push = push + np.clip(steps[-1].reshape(push.shape), -1, 1)
+        if i == rounds - 1 or not reach and i == 2: break
+        if reach: push, up = better_push(d - a, f, W, slopes(crowd, push, P), push, reach)
+        else: up = (W @ (d - a))/W.sum()
+        a += up
     δ, total, effect = np.zeros(P.shape), np.zeros(len(B)), np.zeros(len(B))
     δ[:, known], total[known], effect[known] = share_out((d - a)[known], f[:, known], r, v=v[known], err=err[known], ρ=ρ)
     fine = known & (np.abs(total) <= (believable(total[known]) if limit is None else limit))
-    return SimpleNamespace(push=push, w=w, shift=δ*fine, base=base, total=total, effect=effect*fine, explained=fine, known=known)
-
+    return SimpleNamespace(push=push, shift=δ*fine, base=base, total=total, effect=effect*fine, explained=fine, known=known)
 
 # %% ../nbs/06b_steering.ipynb #db34dca9
 def believable(total): return max(3*np.sort(np.abs(total))[-min(max(5, len(total)//100), len(total))], np.log(4))
