@@ -1,6 +1,7 @@
 """Do the cells of a bulk look like the cells that it was made of?
 
     python benchmarks/bulk2sc.py kang           control cells of one donor, bulk of the other: stimulated, and control; 3 seeds ($SCGM_DATA)
+    python benchmarks/bulk2sc.py pieces         stim107: what of the distance is proportions, library sizes, means of the types
     python benchmarks/bulk2sc.py simulator      effects that differ between types, and composition alone; 3 seeds
     python benchmarks/bulk2sc.py speed          2,700 cells x 13,000 genes, 17 types: training, one bulk -> 2,000 cells
     python benchmarks/bulk2sc.py cohort         100 samples x 2,000 cells x 1,000 genes written to a file: time, and memory after 1, 10, 100 samples
@@ -26,7 +27,9 @@ from scgm_nb.bulk2sc import Bulk2SC, balance, rescale_cells
 from scgm_nb.data import DataWarning, check, normalise
 from scgm_nb.distances import between, energy, fit_space
 from scgm_nb.measures import Cells, draw, forest_auc, pair_figures
-from scgm_nb.simulate import simulate, truth
+from scgm_nb.simulate import cell_noise, simulate, truth, whole
+from scgm_nb.steering import balanced, codes_for, drawn, moved_rates, new_latents
+from scipy.special import ndtri
 
 def as_cells(a): return Cells(sp.csr_matrix(a.X), normalise(AnnData(sp.csr_matrix(a.X))), a.obs['cell_type'].astype(str).to_numpy())
 def certain(X, Y, least=3.):
@@ -97,6 +100,37 @@ def kang(seeds, cache, only=None, trees=30):
     t = pd.DataFrame(rows)
     show('Kang: each figure, mean over seeds', t.drop(columns=['seed', 'worst type']).groupby(['bulk', 'cells'], sort=False).mean())
     show('spread over seeds (standard deviation)', t.drop(columns=['worst type']).groupby(['bulk', 'cells'], sort=False)[['energy', 'by type', 'gene-gene', 'AUC', 'r', 'slope', 'sign']].std())
+
+def told(b, plan, p, n, *, shift=None, library=None, spread=.25, seed=0):
+    "Cells of a plan, with proportions, the shift of each type, and cells to take library sizes from as they are told"
+    counts = whole(p, n)
+    y = codes_for(b.model, counts, seed=seed)
+    z, ℓ = new_latents(b.model, y, seed=seed, push=plan.push if shift is None else None)
+    if library is not None:
+        rng, kind, depth = np.random.default_rng(seed), library.obs['cell_type'].astype(str).to_numpy(), np.asarray(library.X.sum(1)).ravel()
+        ℓ = np.concatenate([rng.choice(depth[kind == t], c) for t, c in zip(b.types, counts) if c]).astype(np.float32)
+    s = np.ones(len(y)) if shift is not None else np.exp(spread*ndtri(cell_noise(seed, range(len(y)), 1, stream=7)[:, 0]) - spread**2/2)
+    rates = lambda shift: moved_rates(b.model, b.lift, z, ℓ, y, shift, s)
+    if shift is None: shift = balanced(plan, lambda shift: sum(R.sum(0) for *_, R in rates(shift)))
+    X = sp.vstack([X for _, X, _ in drawn(b.model, lambda: rates(shift), seed)], 'csr')
+    return AnnData(X, pd.DataFrame({'cell_type': pd.Categorical.from_codes(y[:, 0], b.types)}, index=[str(i) for i in range(len(y))]), pd.DataFrame(index=b.genes))
+
+def pieces(seeds, cache, n=2000):
+    cells = check(read_h5ad(Path(os.environ['SCGM_DATA'])/'kang2018_ifnb_typed_1267genes.h5ad'), ['cell_type', 'sample'])
+    of = lambda name: cells[cells.obs['sample'] == name].copy()
+    reference, real, rows = of('ctrl101'), of('stim107'), []
+    b, _ = trained(reference, 'kang101', seeds[0], cache)
+    kind, B = real.obs['cell_type'].astype(str), np.asarray(real.X.sum(0), float).ravel()
+    p = kind.value_counts(normalize=True).reindex(b.types).to_numpy()
+    guess = b.deconvolve(read_bulk(pd.DataFrame([B], ['stim'], real.var_names), 'counts')).proportions[b.types].iloc[0].to_numpy()
+    M = np.stack([np.asarray(real.X[(kind == t).to_numpy()].sum(0)).ravel() for t in b.types])
+    flat = M.sum(1, keepdims=True)*b.crowd.profile(np.zeros(b.crowd.scale.shape))
+    plan = lambda q: b.plan(B, q, np.ones(len(B), bool), 'pseudobulk', limit=None, reach=.5)
+    ways = {'the bulk alone': (guess, {}), '+ proportions': (p, {}), '+ library sizes': (p, dict(library=real)), '+ mean of each gene in each type': (p, dict(library=real, shift=np.log((M + .3)/(flat + .3))))}
+    for name, (q, more) in ways.items(): rows.append(dict(told=name, **realism(real, told(b, plan(q), q, n, **more), 0)))
+    rows.append(dict(told='another real sample', **realism(real, of('stim101'), 0)))
+    show('Kang, stim107: what is told to the generator', pd.DataFrame(rows).set_index('told'))
+    print('proportions', dict(zip(b.types, zip(guess.round(3), p.round(3)))))
 
 def world(seed, small):
     n, g = (900, 300) if small else (2400, 1500)
@@ -171,10 +205,10 @@ def show(title, t): print(f'\n{title}\n{t.round(3).to_string(na_rep="")}', flush
 
 if __name__ == '__main__':
     p = ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument('what', choices=['kang', 'simulator', 'speed', 'cohort', 'minute']); p.add_argument('--seeds', default='0,1,2'); p.add_argument('--cache'); p.add_argument('--only', help='one bulk of kang: stim107, ctrl107, stim101, ctrl101')
+    p.add_argument('what', choices=['kang', 'pieces', 'simulator', 'speed', 'cohort', 'minute']); p.add_argument('--seeds', default='0,1,2'); p.add_argument('--cache'); p.add_argument('--only', help='one bulk of kang: stim107, ctrl107, stim101, ctrl101')
     a = p.parse_args()
     warnings.simplefilter('ignore', DataWarning); pd.set_option('display.width', 250); pd.set_option('display.max_columns', 40)
     seeds = [int(s) for s in a.seeds.split(',')]
     if a.what == 'minute': simulator(seeds if a.seeds != '0,1,2' else [0], a.cache, small=True)
     elif a.what == 'kang': kang(seeds, a.cache, a.only)
-    else: dict(simulator=simulator, speed=speed, cohort=cohort)[a.what](seeds, a.cache)
+    else: dict(pieces=pieces, simulator=simulator, speed=speed, cohort=cohort)[a.what](seeds, a.cache)

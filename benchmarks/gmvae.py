@@ -153,7 +153,7 @@ def compare(name, train, test, g, others, seed):
     fakes = {'ours': g.generate(asked(test), seed=seed), 'independent NB per type': independent(train, held_types(test), types_of(test), seed), **others}
     floor, found = None, {}
     for k, fake in fakes.items():
-        report = evaluate(test, fake, train, labels='cell_type', trees=100, splits=8, floor=floor, progress=False)
+        report = evaluate(test, fake, train, labels='cell_type', trees=50, splits=5, floor=floor, progress=False)
         floor, found[k] = floor or report, report.table.assign(off=lambda t: t.verdict.str.startswith(('above', 'below')))
     first = found['ours']
     table(name, 'type', 'floor', *fakes)
@@ -196,10 +196,11 @@ def main():
     args.add_argument('--data', nargs='*', default=list(files))
     args.add_argument('--seeds', nargs=2, type=int, default=(0, 3), help='first, and one past the last')
     args.add_argument('--rates', nargs='*', type=float, default=(6e-6, 1e-3), help='learning rates of the naive form')
+    args.add_argument('--steps', type=int, help='updates of ours (and of scGM); its defaults otherwise')
     args = args.parse_args()
     warnings.simplefilter('ignore', DataWarning); torch.set_num_threads(int(os.environ.get('OMP_NUM_THREADS', 1)))
     if args.minute: args.data, args.seeds = ['demo'], (0, 1)
-    steps, wanted = 100 if args.minute else None, lambda part: args.part in (part, 'all')
+    steps, wanted = 100 if args.minute else args.steps, lambda part: args.part in (part, 'all')
     if wanted('labels'): labels(args.data, args.seeds, steps)
     if wanted('quality'): quality(args.data, args.seeds, steps)
     if wanted('naive'): naive(args.data, args.seeds[0], steps, times=(1, 2) if args.minute else (1, 3, 10), rates=args.rates)
