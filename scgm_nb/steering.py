@@ -14,8 +14,8 @@ from scipy.special import softmax
 
 # %% ../nbs/06b_steering.ipynb #c06a8321
 from .data import *
-from .simulate import cell_noise
 from .likelihoods import likelihoods
+from .luck import luck
 from .scgm import ScGM
 
 # %% ../nbs/06b_steering.ipynb #6c40c873
@@ -234,5 +234,5 @@ def drawn(model, rates, seed):
     gate = [g.detach().double().cpu().numpy() for g in more[1:]]
     for rows, _, R in rates():
         μ = R/(1 - gate[0]) if gate else R
-        u = cell_noise(seed, range(rows.start, rows.stop), R.shape[1], stream=4)
+        u = luck(vae.shared.cpu().numpy(), range(rows.start, rows.stop), seed)
         yield rows, sp.csr_matrix(likelihoods[vae.kind].draw(u, μ, *([] if φ is None else [φ]), *gate), dtype=np.float32), (R + (0 if φ is None else φ)*R**2).sum(0)
