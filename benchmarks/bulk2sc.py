@@ -145,7 +145,7 @@ def simulator(seeds, cache, small=False):
     rows = []
     for seed in seeds:
         reference, stim, ctrl = world(seed, small)
-        few = dict(steps=400, net_steps=700, deconv=dict(per=10)) if small else dict(net_steps=2500)
+        few = dict(steps=400, net_steps=700, deconv=dict(per=10)) if small else dict(net_steps=1500, deconv=dict(per=20))
         b, _ = trained(reference, f'sim{"-small" if small else ""}', seed, cache, **few)
         kinds, size = list(reference.obs.cell_type.cat.categories), dict(n_cells=1500, seed=seed)
         at = [stim[(stim.obs.cell_type == t).to_numpy()].copy() for t in kinds]
