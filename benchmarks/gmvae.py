@@ -103,7 +103,7 @@ def naive_log_prob(naive, cells, shares):
     (naive.means, naive.log_vars), naive.log_pi, naive.kind = naive.clouds(), torch.as_tensor(np.log(shares)).float(), 'zinb'
     naive.features, naive.log_q, naive.rate, naive.params = lambda x: x, lambda x: naive.who(x).log_softmax(-1), lambda z, ℓ: naive.decode(z), lambda p: p
     rows = np.array_split(np.arange(cells.n_obs), max(1, cells.n_obs//32))
-    return torch.cat([MixtureVAE.batch_log_prob(naive, torch.as_tensor(cells.X[r].toarray()), None, r, 16, 0) for r in rows]).mean().item()
+    return torch.cat([MixtureVAE.weighted(naive, torch.as_tensor(cells.X[r].toarray()), None, r, draws=16, seed=0) for r in rows]).mean().item()
 
 @torch.no_grad()
 def naive_cells(naive, y, types, genes, seed=0):
