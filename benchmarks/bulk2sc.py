@@ -1,8 +1,10 @@
 """Do the cells of a bulk look like the cells that it was made of?
 
     python benchmarks/bulk2sc.py kang           control cells of one donor, bulk of the other: stimulated, and control; 3 seeds ($SCGM_DATA)
+    python benchmarks/bulk2sc.py pieces         stim107: what of the distance is proportions, library sizes, means of the types
     python benchmarks/bulk2sc.py simulator      effects that differ between types, and composition alone; 3 seeds
     python benchmarks/bulk2sc.py speed          2,700 cells x 13,000 genes, 17 types: training, one bulk -> 2,000 cells
+    python benchmarks/bulk2sc.py cohort         100 samples x 2,000 cells x 1,000 genes written to a file: time, and memory after 1, 10, 100 samples
     python benchmarks/bulk2sc.py minute         the simulator, small: about a minute
     --cache FOLDER keeps trained models; --seeds 0,1,2; --only stim107 takes one bulk of kang
 
@@ -10,11 +12,14 @@ Energy distance, gene-gene error (within types) and forest AUC on expression are
 `energy` takes the proportions as each method has them; `by type` takes equal numbers of each type as the truth. Folds are log pseudo-bulk
 (per 10,000, +.1) of the true, and of the generated, cells over the reference: r and slope on the 100 genes that move most; `sign`: the least
 share, over the types, of a type's 50 most moved genes (among those moved for certain: 3 standard errors of counting) that move the same way.
+Simulator: `own part` is what a type's fold has beyond the mean of the types; its error is 1 where nothing of it is recovered. Where there was no
+effect, `energy` is the distance by type of ours, and of plain proportions, to the cells that the bulk was drawn from.
 Floor: the nearest other real sample. Baselines: the reference's cells in the estimated proportions, and these multiplied gene by gene by the bulk ratio.
 """
 import os, resource, time, warnings
 from argparse import ArgumentParser
 from pathlib import Path
+from tempfile import TemporaryDirectory
 import numpy as np, pandas as pd, scipy.sparse as sp
 from anndata import AnnData, read_h5ad
 from scgm_nb.bulk import pseudo_bulk, read_bulk
@@ -22,7 +27,9 @@ from scgm_nb.bulk2sc import Bulk2SC, balance, rescale_cells
 from scgm_nb.data import DataWarning, check, normalise
 from scgm_nb.distances import between, energy, fit_space
 from scgm_nb.measures import Cells, draw, forest_auc, pair_figures
-from scgm_nb.simulate import simulate, truth
+from scgm_nb.simulate import cell_noise, simulate, truth, whole
+from scgm_nb.steering import balanced, codes_for, drawn, moved_rates, new_latents
+from scipy.special import ndtri
 
 def as_cells(a): return Cells(sp.csr_matrix(a.X), normalise(AnnData(sp.csr_matrix(a.X))), a.obs['cell_type'].astype(str).to_numpy())
 def certain(X, Y, least=3.):
@@ -94,6 +101,37 @@ def kang(seeds, cache, only=None, trees=30):
     show('Kang: each figure, mean over seeds', t.drop(columns=['seed', 'worst type']).groupby(['bulk', 'cells'], sort=False).mean())
     show('spread over seeds (standard deviation)', t.drop(columns=['worst type']).groupby(['bulk', 'cells'], sort=False)[['energy', 'by type', 'gene-gene', 'AUC', 'r', 'slope', 'sign']].std())
 
+def told(b, plan, p, n, *, shift=None, library=None, spread=.25, seed=0):
+    "Cells of a plan, with proportions, the shift of each type, and cells to take library sizes from as they are told"
+    counts = whole(p, n)
+    y = codes_for(b.model, counts, seed=seed)
+    z, ℓ = new_latents(b.model, y, seed=seed, push=plan.push if shift is None else None)
+    if library is not None:
+        rng, kind, depth = np.random.default_rng(seed), library.obs['cell_type'].astype(str).to_numpy(), np.asarray(library.X.sum(1)).ravel()
+        ℓ = np.concatenate([rng.choice(depth[kind == t], c) for t, c in zip(b.types, counts) if c]).astype(np.float32)
+    s = np.ones(len(y)) if shift is not None else np.exp(spread*ndtri(cell_noise(seed, range(len(y)), 1, stream=7)[:, 0]) - spread**2/2)
+    rates = lambda shift: moved_rates(b.model, b.lift, z, ℓ, y, shift, s)
+    if shift is None: shift = balanced(plan, lambda shift: sum(R.sum(0) for *_, R in rates(shift)))
+    X = sp.vstack([X for _, X, _ in drawn(b.model, lambda: rates(shift), seed)], 'csr')
+    return AnnData(X, pd.DataFrame({'cell_type': pd.Categorical.from_codes(y[:, 0], b.types)}, index=[str(i) for i in range(len(y))]), pd.DataFrame(index=b.genes))
+
+def pieces(seeds, cache, n=2000):
+    cells = check(read_h5ad(Path(os.environ['SCGM_DATA'])/'kang2018_ifnb_typed_1267genes.h5ad'), ['cell_type', 'sample'])
+    of = lambda name: cells[cells.obs['sample'] == name].copy()
+    reference, real, rows = of('ctrl101'), of('stim107'), []
+    b, _ = trained(reference, 'kang101', seeds[0], cache)
+    kind, B = real.obs['cell_type'].astype(str), np.asarray(real.X.sum(0), float).ravel()
+    p = kind.value_counts(normalize=True).reindex(b.types).to_numpy()
+    guess = b.deconvolve(read_bulk(pd.DataFrame([B], ['stim'], real.var_names), 'counts')).proportions[b.types].iloc[0].to_numpy()
+    M = np.stack([np.asarray(real.X[(kind == t).to_numpy()].sum(0)).ravel() for t in b.types])
+    flat = M.sum(1, keepdims=True)*b.crowd.profile(np.zeros(b.crowd.scale.shape))
+    plan = lambda q: b.plan(B, q, np.ones(len(B), bool), 'pseudobulk', limit=None, reach=.5)
+    ways = {'the bulk alone': (guess, {}), '+ proportions': (p, {}), '+ library sizes': (p, dict(library=real)), '+ mean of each gene in each type': (p, dict(library=real, shift=np.log((M + .3)/(flat + .3))))}
+    for name, (q, more) in ways.items(): rows.append(dict(told=name, **realism(real, told(b, plan(q), q, n, **more), 0)))
+    rows.append(dict(told='another real sample', **realism(real, of('stim101'), 0)))
+    show('Kang, stim107: what is told to the generator', pd.DataFrame(rows).set_index('told'))
+    print('proportions', dict(zip(b.types, zip(guess.round(3), p.round(3)))))
+
 def world(seed, small):
     n, g = (900, 300) if small else (2400, 1500)
     cells = simulate(n, g, n_types=4, n_donors=4, n_batches=1, depth=1500 if small else 2000, seed=seed)
@@ -107,7 +145,7 @@ def simulator(seeds, cache, small=False):
     rows = []
     for seed in seeds:
         reference, stim, ctrl = world(seed, small)
-        few = dict(steps=400, net_steps=700, deconv=dict(per=10)) if small else dict(net_steps=2500)
+        few = dict(steps=400, net_steps=700, deconv=dict(per=10)) if small else dict(net_steps=1500, deconv=dict(per=20))
         b, _ = trained(reference, f'sim{"-small" if small else ""}', seed, cache, **few)
         kinds, size = list(reference.obs.cell_type.cat.categories), dict(n_cells=1500, seed=seed)
         at = [stim[(stim.obs.cell_type == t).to_numpy()].copy() for t in kinds]
@@ -117,8 +155,8 @@ def simulator(seeds, cache, small=False):
         even, odd = np.full(4, .25), np.array([.55, .25, .15, .05])
         for name, pool, p in (('effect', stim, even), ('effect, other composition', stim, odd), ('nothing', ctrl, even), ('composition alone', ctrl, odd)):
             bulk = pseudo_bulk(pool, fractions=pd.DataFrame([p], [name], kinds), **size)
-            new, old = (b.generate(bulk, 2000, seed=seed, match=m) for m in ('pseudobulk', 'proportions'))
-            scaled = rescale_cells(reference, bulk, 2000, b.deconvolve(bulk).proportions.iloc[0], seed=seed)
+            new, old = (b.generate(bulk, 4000, seed=seed, match=m) for m in ('pseudobulk', 'proportions'))
+            scaled = rescale_cells(reference, bulk, 4000, b.deconvolve(bulk).proportions.iloc[0], seed=seed)
             of = lambda c, t: profile(c.X[(c.obs.cell_type == t).to_numpy()])
             ours, theirs = (np.stack([of(c, t) - of(o, t) for t in kinds], 1) for c, o in ((new, old), (scaled, reference)))
             row = dict(world=seed, bulk=name, **{'proportions off by': np.abs(new.uns['proportions'].to_numpy()[0] - p).sum()/2, 'genes moved > 1.5x': (np.abs(new.varm['shift'].to_numpy()[seen, 0]) > np.log2(1.5)).mean()})
@@ -126,8 +164,12 @@ def simulator(seeds, cache, small=False):
                 T, R, E = own_part(F[on]), own_part(theirs[on]), own_part(ours[on])
                 row |= {'own part r': np.corrcoef(T.ravel(), E.ravel())[0, 1], 'rescaled r': np.corrcoef(T.ravel(), R.ravel())[0, 1],
                         'own part error': ((E - T)**2).mean()/(T**2).mean(), 'rescaled error': ((R - T)**2).mean()/(T**2).mean(), 'all error': ((ours - F)[on]**2).mean()/(F[on]**2).mean(), 'rescaled all': ((theirs - F)[on]**2).mean()/(F[on]**2).mean()}
+            else:
+                d = [realism(pool, c, 0)['by type'] for c in (new, old)]
+                row |= {'energy': d[0], 'of proportions': d[1]}
             rows.append(row); print(row, flush=True)
-    show('Simulator: type-specific part of the effect (error: 1 is no part recovered), false effects', pd.DataFrame(rows).groupby('bulk', sort=False).mean().drop(columns='world'))
+    t = pd.DataFrame(rows).drop(columns='world').groupby('bulk', sort=False)
+    show(f'Simulator, mean of {len(seeds)} worlds', t.mean()); show('standard error of these means', t.sem())
 
 def memory():
     "Peak memory of this process, in GB"
@@ -146,14 +188,27 @@ def speed(seeds, cache):
     rows.append(('one bulk -> 2,000 cells', time.time() - wall, time.process_time() - cpu, memory()))
     show('Speed: 2,700 cells x 13,000 genes, 17 types', pd.DataFrame(rows, columns=['step', 'seconds', 'CPU seconds', 'peak GB']).set_index('step'))
 
+def cohort(seeds, cache, n_genes=1000):
+    "Memory must not grow with the samples"
+    cells = simulate(1200, n_genes, n_types=5, n_donors=1, n_batches=1, depth=2500, stim=0., seed=0)
+    b, _ = trained(cells, 'cohort', 0, cache, net_steps=1000, deconv=dict(per=10))
+    rows = []
+    for n in (1, 10, 100):
+        bulk, begun = pseudo_bulk(cells, n_samples=n, n_cells=1000), time.time()
+        with TemporaryDirectory() as d:
+            new = b.generate(bulk, 2000, seed=0, to=f'{d}/cohort.h5ad', progress=True)
+            rows.append((n, new.n_obs, time.time() - begun, memory(), Path(f'{d}/cohort.h5ad').stat().st_size/1e6, balance(new).r.min()))
+            new.file.close()
+    show(f'Cohort: samples x 2,000 cells x {n_genes:,} genes', pd.DataFrame(rows, columns=['samples', 'cells', 'seconds', 'peak GB of the process', 'file MB', 'least mass r']).set_index('samples'))
+
 def show(title, t): print(f'\n{title}\n{t.round(3).to_string(na_rep="")}', flush=True)
 
 if __name__ == '__main__':
     p = ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument('what', choices=['kang', 'simulator', 'speed', 'minute']); p.add_argument('--seeds', default='0,1,2'); p.add_argument('--cache'); p.add_argument('--only', help='one bulk of kang: stim107, ctrl107, stim101, ctrl101')
+    p.add_argument('what', choices=['kang', 'pieces', 'simulator', 'speed', 'cohort', 'minute']); p.add_argument('--seeds', default='0,1,2'); p.add_argument('--cache'); p.add_argument('--only', help='one bulk of kang: stim107, ctrl107, stim101, ctrl101')
     a = p.parse_args()
     warnings.simplefilter('ignore', DataWarning); pd.set_option('display.width', 250); pd.set_option('display.max_columns', 40)
     seeds = [int(s) for s in a.seeds.split(',')]
     if a.what == 'minute': simulator(seeds if a.seeds != '0,1,2' else [0], a.cache, small=True)
     elif a.what == 'kang': kang(seeds, a.cache, a.only)
-    else: dict(simulator=simulator, speed=speed)[a.what](seeds, a.cache)
+    else: dict(pieces=pieces, simulator=simulator, speed=speed, cohort=cohort)[a.what](seeds, a.cache)

@@ -1,7 +1,7 @@
 """How good and how fast is the Gaussian-mixture VAE, beside the naive form, per-type independent NB, and Leiden?
 
     python benchmarks/gmvae.py labels        all labels, 5% of them, none: accuracy, ARI (beside Leiden), held-out log p(x); 3 seeds
-    python benchmarks/gmvae.py quality       `evaluate` of generated cells: ours, NB gene by gene and type by type, the naive form
+    python benchmarks/gmvae.py quality       `evaluate` of generated cells: ours, scGM, NB gene by gene and type by type; 3 seeds (the naive form: `naive`)
     python benchmarks/gmvae.py naive         held-out log p(x) of the naive form after 1 to 10 times our training time
     python benchmarks/gmvae.py reference     2,700 cells x 13,000 genes, 17 types: time and memory; operations per round beside the naive form
     python benchmarks/gmvae.py --minute      a little of each on the demo cells
@@ -28,6 +28,7 @@ from scgm_nb.likelihoods import cell_log_prob, zinb
 from scgm_nb.mixture import MixtureVAE, kl_between
 from scgm_nb.qc import cluster
 from scgm_nb.quality import evaluate
+from scgm_nb.scgm import ScGM
 from scgm_nb.simulate import demo_cells, simulate
 from scgm_nb.vae import group_sums, start_dispersion
 
@@ -102,7 +103,7 @@ def naive_log_prob(naive, cells, shares):
     (naive.means, naive.log_vars), naive.log_pi, naive.kind = naive.clouds(), torch.as_tensor(np.log(shares)).float(), 'zinb'
     naive.features, naive.log_q, naive.rate, naive.params = lambda x: x, lambda x: naive.who(x).log_softmax(-1), lambda z, ℓ: naive.decode(z), lambda p: p
     rows = np.array_split(np.arange(cells.n_obs), max(1, cells.n_obs//32))
-    return torch.cat([MixtureVAE.batch_log_prob(naive, torch.as_tensor(cells.X[r].toarray()), None, r, 16, 0) for r in rows]).mean().item()
+    return torch.cat([MixtureVAE.weighted(naive, torch.as_tensor(cells.X[r].toarray()), None, r, draws=16, seed=0) for r in rows]).mean().item()
 
 @torch.no_grad()
 def naive_cells(naive, y, types, genes, seed=0):
@@ -118,7 +119,7 @@ def naive_learner(train, lr=6e-6, steps=10**9):
     torch.manual_seed(0)
     return Learner(Naive(train.n_vars, train.obs.cell_type.nunique()), CellSource(train, 'cell_type', batch_size=37), steps=steps, lr=lr, schedule=flat, warm=0, decay=0, ema=0., progress=False)
 
-def naive(data, seed, steps, times=(1, 3, 10), rates=(6e-6, 1e-3)):
+def naive(data, seed, steps, times=(1, 3, 10), rates=(6e-6,)):
     "The naive form, given more and more of our training time"
     table('data', 'model', 'times our training', 'seconds', 'rounds', 'held-out log p(x)')
     for name in data:
@@ -130,7 +131,7 @@ def naive(data, seed, steps, times=(1, 3, 10), rates=(6e-6, 1e-3)):
             for k in times:
                 while spent < k*ours: spent += clock(learner.one_step)[1]
                 row(name, f'naive, rate {lr:g}', k, spent, learner.step/len(learner.source), naive_log_prob(learner.model, test, g.shares.to_numpy()))
-        compare(name, train, test, g, dict(naive=learner.model), seed)
+        compare(name, train, test, g, {'naive, after all of it': naive_cells(learner.model, held_types(test), types_of(test), train.var_names, seed)}, seed)
 
 def independent(train, y, types, seed):
     "Each gene of each type drawn alone: NB with the moments of the type, library sizes of its training cells"
@@ -143,16 +144,16 @@ def independent(train, y, types, seed):
         out.append(sp.csr_matrix(rng.poisson(rng.gamma(1/φ, φ, (n, train.n_vars))*shares[k]/shares[k].sum()*rng.choice(ℓ[codes == k], n)[:, None]).astype(np.float32)))
     return AnnData(sp.vstack(out, 'csr'), pd.DataFrame({'cell_type': pd.Categorical.from_codes(np.sort(y), types)}, index=[f'i{i}' for i in range(len(y))]), pd.DataFrame(index=train.var_names))
 
-shown = ['forest AUC, expression', 'forest AUC, PCs', 'W2', 'MMD²', '1-NN accuracy', 'precision', 'recall', 'library size KS', 'label accuracy', 'fold change slope']
+def types_of(test): return list(test.obs.cell_type.cat.categories)
+def held_types(test): return np.sort(test.obs.cell_type.cat.codes.to_numpy().astype(int))
+def asked(test): return {t: int((test.obs.cell_type == t).sum()) for t in types_of(test)}
 
 def compare(name, train, test, g, others, seed):
     "`evaluate` of as many cells per type as are held out; per-type figures as their mean over types"
-    y = np.sort(test.obs.cell_type.cat.codes.to_numpy().astype(int))
-    types, n = list(test.obs.cell_type.cat.categories), test.obs.cell_type.value_counts().to_dict()
-    fakes = {'ours': g.generate({t: n[t] for t in types}, seed=seed), 'independent NB per type': independent(train, y, types, seed), **{k: naive_cells(m, y, types, train.var_names, seed) for k, m in others.items()}}
+    fakes = {'ours': g.generate(asked(test), seed=seed), 'independent NB per type': independent(train, held_types(test), types_of(test), seed), **others}
     floor, found = None, {}
     for k, fake in fakes.items():
-        report = evaluate(test, fake, train, labels='cell_type', trees=100, splits=8, floor=floor, progress=False)
+        report = evaluate(test, fake, train, labels='cell_type', trees=50, splits=5, floor=floor, progress=False)
         floor, found[k] = floor or report, report.table.assign(off=lambda t: t.verdict.str.startswith(('above', 'below')))
     first = found['ours']
     table(name, 'type', 'floor', *fakes)
@@ -166,7 +167,8 @@ def quality(data, seeds, steps):
         for seed in range(*seeds):
             train, test = split(load(name), by='cell_type', seed=seed)
             g = GMVAE.train(train, seed=seed, steps=steps, progress=False)
-            compare(f'{name}, seed {seed}', train, test, g, {}, seed)
+            scgm = ScGM.train(train, 'cell_type', seed=seed, steps=steps, net_steps=steps, progress=False)
+            compare(f'{name}, seed {seed}', train, test, g, dict(scGM=scgm.generate(asked(test), seed=seed)), seed)
 
 def flops(model, n=4, cells=2700):
     "Operations of one round, forward and back, from one batch"
@@ -193,13 +195,15 @@ def main():
     args.add_argument('--minute', action='store_true')
     args.add_argument('--data', nargs='*', default=list(files))
     args.add_argument('--seeds', nargs=2, type=int, default=(0, 3), help='first, and one past the last')
+    args.add_argument('--rates', nargs='*', type=float, default=(6e-6, 1e-3), help='learning rates of the naive form')
+    args.add_argument('--steps', type=int, help='updates of ours (and of scGM); its defaults otherwise')
     args = args.parse_args()
     warnings.simplefilter('ignore', DataWarning); torch.set_num_threads(int(os.environ.get('OMP_NUM_THREADS', 1)))
     if args.minute: args.data, args.seeds = ['demo'], (0, 1)
-    steps, wanted = 100 if args.minute else None, lambda part: args.part in (part, 'all')
+    steps, wanted = 100 if args.minute else args.steps, lambda part: args.part in (part, 'all')
     if wanted('labels'): labels(args.data, args.seeds, steps)
     if wanted('quality'): quality(args.data, args.seeds, steps)
-    if wanted('naive'): naive(args.data, args.seeds[0], steps, times=(1, 2) if args.minute else (1, 3, 10))
+    if wanted('naive'): naive(args.data, args.seeds[0], steps, times=(1, 2) if args.minute else (1, 3, 10), rates=args.rates)
     if wanted('reference'): reference(*((300, 500, 5) if args.minute else (2700, 13_000, 17)))
 
 if __name__ == '__main__': main()

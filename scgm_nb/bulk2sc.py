@@ -58,7 +58,8 @@ def train(cls: Bulk2SC,
 ):                       # Bulk2SC
     "Learn the cells of a reference, and to tell their shares in a mixture"
     if generator not in ('scgm', 'gmvae'): raise ScgmError(f'generator={generator!r} is not known', 'Bulk2SC.train', fix="generator='scgm' or generator='gmvae'")
-    cells = check(reference, [labels] + [c for c in [groups] if c], layer, drop_empty=True)
+    cells = check(reference, [labels] + [c for c in [groups] if c], layer, drop_empty=None)
+    cells = cells[np.asarray(cells.X.sum(1)).ravel() > 0].copy()           # genes that no cell shows stay: the bulk may have them
     model = generator_class(generator).train(cells, labels, steps=steps, seed=seed, progress=progress, **settings)
     return cls(model, Deconvolver.train(cells, labels, groups=groups, seed=seed, progress=progress, **(deconv or {})), counted_by(cells, labels, type_names(model)))
 

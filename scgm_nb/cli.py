@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['verbs', 'command', 'mistyped', 'find_verb', 'aside', 'answer', 'text', 'row', 'table', 'plain', 'code_of', 'complain',
-           'overview', 'run', 'main', 'depth', 'portrait', 'scgm_check', 'scgm_convert', 'scgm_evaluate',
+           'overview', 'run', 'main', 'depth', 'portrait', 'scgm_check', 'scgm_convert', 'scgm_qc', 'scgm_evaluate',
            'scgm_datasets', 'scgm_fetch', 'columns_of', 'wanted', 'unless_there', 'about_model', 'scgm_train',
            'scgm_generate', 'scgm_finetune', 'open_model', 'pairs', 'wishes_of', 'scgm_edit', 'scgm_enhance',
-           'scgm_deconvolve', 'scgm_bulk2sc', 'quick', 'scgm_demo']
+           'put_table', 'scgm_pseudobulk', 'scgm_deconvolve', 'scgm_bulk2sc', 'quick', 'scgm_demo']
 
 # %% ../nbs/07a_cli.ipynb #3686c1a3
 import errno, json, math, re, signal, sys, traceback, warnings
@@ -20,6 +20,7 @@ from textwrap import indent
 import numpy as np
 from fastcore.script import anno_parser
 import scgm_nb as sg
+from .files import in_place_of, sep_of
 
 # %% ../nbs/07a_cli.ipynb #8bcf3f43
 def verbs():
@@ -176,6 +177,24 @@ def scgm_convert(
     cells = sg.read(source, labels, layer)
     return dict(written=str(sg.write(cells, target, labels, overwrite=overwrite)), cells=cells.n_obs, genes=cells.n_vars)
 
+# %% ../nbs/07a_cli.ipynb #1d4c4aee
+def scgm_qc(
+    file:str,               # cells with raw counts
+    out:str,                # file for those that are kept
+    preset:str='mad',       # mad: limits out of the data; bulk2sc: those of that pipeline, with clusters and a test part
+    labels:str=None,        # the column of labels, where there is one
+    test:str=None,          # file for the test part, where the preset marks one; `out` holds the rest
+    transpose:bool=False,   # the table has its genes in rows
+    overwrite:bool=False,   # replace what is there
+):
+    """Leave out droplets that are no good cell, and say why
+    scgm qc cells.h5ad good.h5ad --labels cell_type"""
+    good = sg.qc(sg.read(file, labels, **dict(transpose=True) if transpose else {}), preset=preset, labels=labels)
+    if test and 'split' not in good.obs: raise sg.ScgmError(f'preset={preset!r} marks no test part', fix='--preset bulk2sc, or leave --test out')
+    parts = {out: good[good.obs['split'] == 'train'].copy(), test: good[good.obs['split'] == 'test'].copy()} if test else {out: good}
+    return dict(written=[str(sg.write(c, path, labels, overwrite=overwrite)) for path, c in parts.items()], cells=good.n_obs, genes=good.n_vars,
+                dropped=good.uns['scgm']['qc']['dropped'], **{c: good.obs[c].value_counts().to_dict() for c in ('cluster', 'split') if c in good.obs})
+
 # %% ../nbs/07a_cli.ipynb #18e25937
 def scgm_evaluate(
     real:str,          # cells that were put aside
@@ -315,6 +334,31 @@ def scgm_enhance(
     better = open_model(model).enhance(sg.read(file), output='counts', depth=depth, seed=seed)
     return dict(written=str(sg.write(better, out, overwrite=overwrite)), cells=better.n_obs, counts_per_cell=float(np.median(np.asarray(better.X.sum(1)).ravel())))
 
+# %% ../nbs/07a_cli.ipynb #d657372a
+def put_table(table, path, overwrite):
+    "Write a table of text, at once or not at all; its path"
+    with in_place_of(path, overwrite) as new: table.to_csv(new, sep=sep_of(path), compression='gzip' if str(path).endswith('.gz') else None)
+    return str(path)
+
+def scgm_pseudobulk(
+    file:str,                # labelled cells with raw counts
+    out:str,                 # table to be written, samples x genes (.tsv, .csv, .gz)
+    labels:str='cell_type',  # the column of labels
+    samples:int=8,           # how many
+    cells:int=500,           # cells in each
+    lengths:str=None,        # table of gene lengths: TPM instead of counts; genes without one are left out
+    truth:str=None,          # table for the true fractions
+    seed:int=0,              # the same seed, the same samples
+    overwrite:bool=False,    # replace what is there
+):
+    """Make bulk samples of known composition out of cells
+    scgm pseudobulk cells.h5ad bulk.tsv --truth fractions.tsv"""
+    bulk = sg.pseudo_bulk(sg.read(file, labels), labels, n_samples=samples, n_cells=cells, seed=seed)
+    fractions = bulk.obsm['fractions']
+    if lengths: bulk = sg.to_tpm(bulk, lengths, missing='drop')
+    written = [put_table(bulk.to_df(), out, overwrite)] + [put_table(fractions, truth, overwrite)]*bool(truth)
+    return dict(written=written, samples=bulk.n_obs, genes=bulk.n_vars, units='tpm' if lengths else 'counts')
+
 # %% ../nbs/07a_cli.ipynb #ee19be9d
 def scgm_deconvolve(
     reference:str,            # labelled cells, or the folder of a saved deconvolver
@@ -341,6 +385,7 @@ def scgm_bulk2sc(
     labels:str='cell_type',   # the column of labels of the reference
     n:int=2000,               # cells of each sample
     match:str='pseudobulk',   # cells whose sum is the bulk; or proportions: cells of the reference
+    generator:str='scgm',     # what is trained: scgm or gmvae
     steps:int=None,           # updates of each network, for a first try in seconds; without it as many as the cells need
     save:str=None,            # folder in which to keep what was learned
     seed:int=0,               # the same seed, the same cells
@@ -350,7 +395,7 @@ def scgm_bulk2sc(
     unless_there(out)
     samples = sg.read_bulk(bulk, units)
     saved = (Path(reference)/'SHA256SUMS').exists() or (Path(reference)/'generator').exists()
-    b = sg.Bulk2SC.load(reference) if saved else sg.Bulk2SC.train(sg.read(reference, labels), labels, seed=seed, **quick(steps))
+    b = sg.Bulk2SC.load(reference) if saved else sg.Bulk2SC.train(sg.read(reference, labels), labels, generator=generator, seed=seed, **quick(steps))
     if save: b.save(save)
     made = b.generate(samples, n, match=match, seed=seed, to=out, progress=True)
     made.file.close()

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['look', 'canvas', 'dots', 'part_cells', 'part_refusals', 'refusal', 'part_split', 'part_map', 'part_quality',
-           'part_generate', 'no_warnings', 'part_edit', 'part_bulk', 'inline', 'section', 'demo_page', 'parts', 'demo']
+           'part_generate', 'part_bulk', 'no_warnings', 'part_edit', 'inline', 'section', 'demo_page', 'parts', 'demo']
 
 # %% ../nbs/07b_demo.ipynb #7c3d4d76
 import html, math, time, warnings
@@ -102,6 +102,22 @@ def part_generate(demo):
     fig = sg.show_cells(test, demo.new, labels='cell_type')
     plt.close(fig)
     return 'Cells that never lived', f'{gm}\n\n{table[["metric", "value", "low", "high", "verdict"]].round(3).to_string(index=False)}', [fig]
+
+# %% ../nbs/07b_demo.ipynb #be567eb0
+def part_bulk(demo):
+    "Grind up the cells that were put aside, and get cells back"
+    from scgm_nb.bulk2sc import balance, counted_by
+    gm, (train, test) = sg.demo_model(), sg.split(demo.cells, 'cell_type', seed=0)
+    b = sg.Bulk2SC(gm, sg.Deconvolver.train(train, 'cell_type', per=2, steps=20, progress=False), counted_by(train, 'cell_type', gm.labels['cell_type']))
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', sg.DataWarning)                    # that it is one sample alone
+        made = b.generate(sg.read_bulk(test.to_df().sum().rename('bulk'), 'counts'), 300, seed=demo.seed)
+    fig, ax = canvas()
+    ax.loglog(made.varm['bulk'] + .1, made.varm['cells'] + .1, '.', ms=4)
+    ax.set(xlabel='bulk, per 10,000', ylabel='sum of the new cells')
+    shares = made.uns['proportions'].T.assign(true=test.obs['cell_type'].value_counts(normalize=True)).round(2)
+    return 'Cells out of a bulk', f'{balance(made).round(3).to_string()}\n\n{shares.to_string()}', [fig]
+
 
 # %% ../nbs/07b_demo.ipynb #996a3c00
 def no_warnings(): return warnings.catch_warnings(action='ignore', category=sg.DataWarning)     # of rare types, which the first part has named

@@ -23,60 +23,7 @@ from .vae import *
 from .vae import guess_groups, some_cells
 from .mixture import *
 from .mixture import fit_noise, name_genes, new_mixture
-
-# %% ../nbs/05_gmvae.ipynb #d44a339f
-def guess_none(m, components, *, seed=0):
-    "A component for each cell, from its latent numbers"
-    from sklearn.mixture import GaussianMixture
-    return GaussianMixture(components, covariance_type='tied', n_init=5, reg_covar=.05, random_state=seed).fit_predict(m)
-
-# %% ../nbs/05_gmvae.ipynb #10bcc5e5
-def guess_few(m, y, *, rounds=2, held=100):
-    "A type for each cell, from its latent numbers and the labels that are known (-1: none)"
-    from sklearn.covariance import ledoit_wolf
-    from sklearn.linear_model import LogisticRegression
-    known = y >= 0
-    told = np.eye(y.max() + 1)[y[known]]
-    centre, direct = told.T @ m[known]/told.sum(0)[:, None], LogisticRegression(max_iter=2000).fit(m[known], y[known]).predict_log_proba(m)
-    found = ((m[:, None] - centre)**2).sum(-1).argmin(1)
-    for _ in range(rounds):
-        R = np.eye(y.max() + 1)[np.where(known, y, found)]
-        M = (R.T @ m + held*centre)/(R.sum(0)[:, None] + held)
-        d, P = m[:, None] - M, np.linalg.inv(ledoit_wolf(m - R @ M, assume_centered=True)[0])
-        cloud = np.log(R.mean(0) + told.mean(0)) - .5*np.einsum('nki,ij,nkj->nk', d, P, d)
-        found = (direct + cloud - np.logaddexp.reduce(cloud, 1)[:, None]).argmax(1)
-    return np.where(known, y, found)
-
-# %% ../nbs/05_gmvae.ipynb #b444c363
-@torch.no_grad()
-def teach_names(net, X, found):
-    "Let q(y|x) begin where a logistic regression on the encoder's features ends"
-    from sklearn.linear_model import LogisticRegression
-    h = np.concatenate([net.features(x).cpu().numpy() for _, x, _ in net.read(X, told=False)])
-    if len(np.unique(found)) < 2: return
-    judge = LogisticRegression(C=.1, max_iter=500).fit(h, found)
-    W, b = [np.concatenate([-v, v])/2 if len(v) == 1 else v for v in (judge.coef_, judge.intercept_)]
-    net.who.bias.fill_(-5.)
-    net.who.weight[judge.classes_], net.who.bias[judge.classes_] = [torch.as_tensor(v, dtype=torch.float32, device=net.who.bias.device) for v in (W, b)]
-
-def begin_unlabelled(
-    net,      # the mixture, which gets its start
-    source,   # the cells
-    X,        # counts of up to 20,000 of them (CSR)
-    y,        # their labels as numbers, -1 where unknown
-    *,
-    seed=0,   # of everything random
-    **kwargs, # settings of the Learner
-):
-    "A plain VAE, a mixture of its latent numbers, and a first q(y|x)"
-    with forked(torch.device('cpu')): plain = VAE(**{k: v for k, v in net.init.items() if k not in ('types', 'few')})
-    plain.load_state_dict({k: net.state_dict()[k] for k in plain.state_dict()})
-    plain = Learner(plain, *source.hold_out(.1, seed=seed), seed=seed, **kwargs).fit()
-    net.eval().load_state_dict(plain.state_dict(), strict=False)
-    m, lv = net.answers(X)
-    found = np.zeros(len(m), int) if net.types == 1 else guess_few(m, y) if (y >= 0).any() else guess_none(m, net.types, seed=seed)
-    teach_names(net, X, found)
-    net.set_clouds(m, lv, found)
+from .naming import *
 
 # %% ../nbs/05_gmvae.ipynb #9e295973
 def typed_source(reference, labels, *, components, unlabelled, seed):
@@ -112,6 +59,27 @@ def cells_to_count(source, most=20_000):
     at = np.random.default_rng(source.seed).permutation(source.kept)
     at = np.sort(at[np.argsort(source.codes[at, 0] < 0, kind='stable')][:most])
     return source.X[at], source.codes[at]
+
+# %% ../nbs/05_gmvae.ipynb #79854c6f
+def begin_unlabelled(
+    net,      # the mixture, which gets its start
+    source,   # the cells
+    X,        # counts of up to 20,000 of them (CSR)
+    y,        # their labels as numbers, -1 where unknown
+    *,
+    seed=0,   # of everything random
+    **kwargs, # settings of the Learner
+):
+    "A plain VAE, a mixture of its latent numbers, and a first q(y|x)"
+    with forked(torch.device('cpu')): plain = VAE(**{k: v for k, v in net.init.items() if k not in ('types', 'few')})
+    plain.load_state_dict({k: net.state_dict()[k] for k in plain.state_dict()})
+    plain = Learner(plain, *source.hold_out(.1, seed=seed), seed=seed, **kwargs).fit()
+    net.eval().load_state_dict(plain.state_dict(), strict=False)
+    m, lv = net.answers(X)
+    found = np.zeros(len(m), int) if net.types == 1 else guess_few(m, y) if (y >= 0).any() else guess_none(m, net.types, seed=seed)
+    found = by_counts(X, y, found)
+    teach_names(net, X, found)
+    net.set_clouds(m, lv, found)
 
 # %% ../nbs/05_gmvae.ipynb #03c3c1f3
 def fit_mixture(source, *, kind, latent, steps, seed, dials, progress, **kwargs):

@@ -18,6 +18,7 @@ from .batches import *
 from .learner import *
 from .learner import forked, seed_dice
 from .likelihoods import *
+from .luck import set_noise
 from .vae import *
 
 # %% ../nbs/01a_mixture.ipynb #b08904e2
@@ -49,7 +50,7 @@ def features(self: MixtureVAE, x):
     "What the encoder makes of each cell before it answers"
     scale = 1e4/x.sum(1, keepdim=True).clamp(min=1)
     seen = (torch.log1p(x[:, self.columns]*scale) - self.centre)/self.spread
-    return self.down[:-1](seen.clamp(-8, 8))
+    return self.down[:-1](F.dropout(seen.clamp(-8, 8), self.hide, self.training))
 
 @patch
 def log_q(self: MixtureVAE, h):
@@ -225,7 +226,7 @@ def new_mixture(source, types, *, kind='nb', latent=None, seed=0, dials=None):
 
 # %% ../nbs/01a_mixture.ipynb #1d5bc3f5
 def fit_noise(net, X, y, *, seed=0, most=1500):
-    "Calibrate the overdispersion on cells that the model itself generates"
+    "Set overdispersion and shared luck on cells that the model itself generates"
     t = np.repeat(np.arange(net.types), whole(np.bincount(y, minlength=net.types)/len(y), min(most, len(y))))
     z, ℓ = net.sample(t, seed=seed)
-    return calibrate(net, X, y, z=z, library=ℓ, drawn_groups=t, seed=seed)
+    return set_noise(net, X, y, z=z, library=ℓ, drawn_groups=t, seed=seed)
