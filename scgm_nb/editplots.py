@@ -16,7 +16,8 @@ from .measures import apart, reader
 from .pictures import *
 from .scgm import *
 from .sdedit import *
-from .sdedit import balanced, bright, energy_to, shifts
+from .luck import balanced
+from .sdedit import bright, energy_to
 
 # %% ../nbs/04c_editplots.ipynb #67bf79bf
 @patch
@@ -25,7 +26,7 @@ def sweep(self: ScGM,
     to,             # column -> name
     target,         # real cells of that name, to compare with
     *,
-    methods=('ode', 'gene_shift', 'latent_shift'),   # ways to edit
+    methods=('ode', 'joint', 'gene_shift', 'latent_shift'),   # ways to edit
     strengths=(0, .25, .5, .75, 1.),   # of the effect
     reference=None, # the training cells, for the shifts
     most=300,       # cells of each side
@@ -33,13 +34,13 @@ def sweep(self: ScGM,
     seed=0,   # of everything random
 ):                  # table: method, strength, energy, identity
     "Realism and identity of edits, over strengths and methods"
-    cells, target, known = some_rows(self.meet(cells, list(to)), most, seed), some_rows(self.meet(target), most, seed), self.portraits(reference, seed=seed)
+    cells, target, known, states = some_rows(self.meet(cells, list(to)), most, seed), some_rows(self.meet(target), most, seed), self.portraits(reference, seed=seed), self.states(reference, seed=seed)
     (y, goals), rows = self.targets_of(cells, to), np.arange(cells.n_obs)
-    u = self.placed(cells.X, rows=rows, seed=seed)
-    before, space, out = self.log_shares(u[:, :-1], y), fit_space(normalise(sp.vstack([cells.X, target.X], 'csr'))), []
+    u, at = self.placed(cells.X, rows=rows, seed=seed), self.refined(cells.X, y, rows=rows, seed=seed)
+    before, space, out = self.log_shares(at[:, :-1], y), fit_space(normalise(sp.vstack([cells.X, target.X], 'csr'))), []
     quiet = np.argsort(np.abs(np.asarray(normalise(target).mean(0) - normalise(cells).mean(0)).ravel()))[:cells.n_vars//2]
     for method in methods:
-        change = self.changed(u, y, goals, method=method, seed=seed, **(dict(known=known) if method in shifts else dict(rows=rows, calls=calls)))
+        change = self.changed(u, y, goals, method=method, X=cells.X, at=at, known=known, states=states, rows=rows, calls=calls, seed=seed)
         for s in strengths:
             near = apart(bright(before + balanced(before, s*change))[:, quiet], bright(before)[:, quiet]).argmin(1)
             out.append((method, s, energy_to(self.moved_counts(cells.X, before, s*change, rows=rows, seed=seed), target.X, space), (near == rows).mean()))
