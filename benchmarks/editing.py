@@ -110,9 +110,9 @@ def behind(gm, train, seed):
     real = gm.meet(train, list(gm.labels))
     return real, dict(known=gm.portraits(real), states=gm.states(real, seed=seed))
 
-def taken(gm, cells, to, ways, real, base, seed, new=False):
+def taken(gm, cells, to, ways, real, seed, new=False):
     "What `auto` takes for some cells, and the table it chose from"
-    table = gm.compared(base['known'], *gm.targets_of(cells, to), ways, states=base['states'], reference=real, seed=seed)
+    table = gm.tried(*gm.targets_of(cells, to), ways, reference=real, seed=seed)
     return settled(table, ways, new), table
 
 def pick(cells, kind, condition): return cells[(cells.obs.cell_type == kind) & (cells.obs.condition == condition)].copy()
@@ -123,7 +123,7 @@ def seen(seed, folder, small=False):
     space, (train, test) = fit_space(logs(cells.X)), parts(cells, seed)
     gm = model(f'kang_{seed}', train, ['cell_type', 'condition'], seed, folder)
     real, base = behind(gm, train, seed)
-    chosen, table = taken(gm, test[test.obs.condition == 'ctrl'], {'condition': 'stim'}, familiar, real, base, seed)
+    chosen, table = taken(gm, test[test.obs.condition == 'ctrl'], {'condition': 'stim'}, familiar, real, seed)
     for kind in cells.obs.cell_type.unique():
         case, Q, hits = Case(gm, pick(test, kind, 'ctrl'), pick(test, kind, 'stim'), {'condition': 'stim'}, space=space, seed=seed, **base), {}, {}
         for name, how in (ways | {'auto': chosen}).items():
@@ -151,7 +151,7 @@ def unseen(seed, folder, small=False, only=None):
         gm = model(f'kang_{seed}_{kind[:4]}', part, ['cell_type', 'condition'], seed, folder)
         real, base = behind(gm, part, seed)
         case = Case(gm, pick(test, kind, 'ctrl'), pick(cells, kind, 'stim'), {'condition': 'stim'}, space=space, seed=seed, **base)
-        how, table = taken(gm, pick(test, kind, 'ctrl'), {'condition': 'stim'}, preferred, real, base, seed, new=True)
+        how, table = taken(gm, pick(test, kind, 'ctrl'), {'condition': 'stim'}, preferred, real, seed, new=True)
         tables.append(named_rows(table, held_out=kind, took=f'{how["method"]}, near={how.get("near")}'))
         every = {k: ways[k] for k in ('no change', 'gene_shift', 'latent_shift', 'ode', 'state_shift', 'joint')} | {'composed': dict(method='composed')}
         every |= {f'{m}, relatives first': dict(method=m, near=.3) for m in ('gene_shift', 'latent_shift', 'blend_shift', 'state_shift')} | {'auto': how}
@@ -227,7 +227,7 @@ def truth(seed, folder, small=False, world=book, most=100):
     train, source, X1, share0, share1 = world(seed, small)
     gm = model(f'{world.__name__}_{seed}', train, ['cell_type', 'condition'], seed, folder, **(quick if small else {}))
     (real, base), space = behind(gm, train, seed), fit_space(logs(train.X))
-    chosen, table = taken(gm, source, {'condition': 'stim'}, familiar, real, base, seed)
+    chosen, table = taken(gm, source, {'condition': 'stim'}, familiar, real, seed)
     for kind in source.obs.cell_type.cat.categories:
         mine = np.flatnonzero((source.obs.cell_type == kind).to_numpy())[:most]
         if len(mine) < 20: continue
@@ -240,6 +240,8 @@ def truth(seed, folder, small=False, world=book, most=100):
             readable.append(dict(way=name, r=corr(guess, cells.obs.response)))
         v = gm.refined(X1[mine], case.goals[0][1], rows=case.rows)
         every = {k: 0*case.before if h is None else case.change(**h) for k, h in (ways | {'auto': chosen}).items()}
+        answer = cells.obs.response.to_numpy()/cells.obs.response.mean()
+        every['bound: latent shift times how strongly the cell truly answers'] = every['latent_shift']*answer[:, None]
         every['oracle: the true counterfactual, through the autoencoder'] = gm.log_shares(v[:, :-1], case.goals[0][1]) - case.before
         for name, change in every.items():
             after = bright(case.before + balanced(case.before, change))
@@ -294,7 +296,7 @@ def many(name, cells, labels, base, seed, folder, *, most=100, **more):
         source = test[np.logical_and.reduce([test.obs[c] == where[c] for c in labels[:-1]] + [test.obs[column] == base])]
         if where[column] == base or target.n_obs < 10 or source.n_obs < 10: continue
         case = Case(gm, source[:most].copy(), target, {column: where[column]}, space=space, seed=seed, **behind_it)
-        every = {k: ways[k] for k in ('no change', 'gene_shift', 'latent_shift', 'ode', 'ddpm', 'state_shift', 'joint')} | {'auto': taken(gm, source, {column: where[column]}, familiar, real, behind_it, seed)[0]}
+        every = {k: ways[k] for k in ('no change', 'gene_shift', 'latent_shift', 'ode', 'ddpm', 'state_shift', 'joint')} | {'auto': taken(gm, source, {column: where[column]}, familiar, real, seed)[0]}
         out = {k: 0*case.before if h is None else case.change(**h) for k, h in every.items()}
         singles = singles_of(gm, where, column)
         if singles: out['additive sum of singles'] = np.tile(sum(case.known[s].genes - case.known[tuple(case.y[0])].genes for s in singles if s in case.known), (len(case.rows), 1))

@@ -198,7 +198,7 @@ def trials(self: ScGM,
     alike = {(c, tuple(np.where(a != b, b, c).tolist())) for a, b in wanted for c in known if (np.asarray(c) == a)[a != b].all()}
     return [(c, d, (d,)) for c, d in sorted(alike) if d in known and d != c][:most]
 
-# %% ../nbs/04_sdedit.ipynb #813b7bef
+# %% ../nbs/04_sdedit.ipynb #76409735
 @patch
 def compared(self: ScGM,
     known,           # portraits
@@ -214,6 +214,7 @@ def compared(self: ScGM,
     rows = {}
     for a, b, but in self.trials(known, y, goals):
         (u, ya, X), (_, yb, Xb) = (self.some_of(code, reference, seed=seed) for code in (a, b))
+        if min(len(u), Xb.shape[0]) < 5: continue
         space, at = fit_space(normalise(sp.vstack([X, Xb], 'csr'))), np.arange(len(u))
         before, goal = self.log_shares(u[:, :-1], ya), [(1., np.tile(b, (len(u), 1)))]
         for way, how in ways.items():
@@ -223,15 +224,31 @@ def compared(self: ScGM,
     return table.assign(mean=table.mean(1)) if len(table) else table
 
 @patch
+def tried(self: ScGM, y, goals, ways, *, reference=None, seed=0):
+    "`compared`, on cells that the shifts have not seen"
+    fit, test = (reference, reference) if reference is None or self.unseen(y, goals) else halves(reference, self.codes_of(reference), seed)
+    states = self.states(fit, seed=seed) if any(how and how['method'] in ('state_shift', 'joint') for how in ways.values()) else None
+    return self.compared(self.portraits(fit, seed=seed), y, goals, ways, states=states, reference=test, seed=seed + 1)
+
+def halves(cells, codes, seed):
+    "Two halves of some cells, each with half of every crowd"
+    order = np.random.default_rng(seed).permutation(len(codes))
+    first = pd.DataFrame(codes[order]).groupby(list(range(codes.shape[1]))).cumcount().to_numpy() % 2 == 0
+    return cells[np.sort(order[first])], cells[np.sort(order[~first])]
+
+@patch
 def named(self: ScGM, code): return ' + '.join(names[k] for names, k in zip(self.labels.values(), code))
 
-# %% ../nbs/04_sdedit.ipynb #909573f1
-def first_best(table):
+# %% ../nbs/04_sdedit.ipynb #1c1f7f5f
+def first_best(
+    table,    # of `compared`
+    slack=0,  # what does not count, as a share of what no change leaves
+):            # name of a way
     "The first way whose mean is not behind the best by more than the error of the difference"
     each = table.drop(columns='mean').drop('no change')
     behind = each - each.loc[each.mean(axis=1).idxmin()]
     error = behind.std(axis=1).fillna(0)/each.shape[1]**.5
-    return (behind.mean(axis=1) <= error).idxmax()
+    return (behind.mean(axis=1) <= np.maximum(error, slack*table['mean']['no change'])).idxmax()
 
 def settled(
     table,  # of `compared`
@@ -240,7 +257,7 @@ def settled(
 ):          # settings of `changed`
     "What `auto` takes"
     if table.empty: return dict(method='composed' if new else 'ode')
-    way = first_best(table)
+    way = first_best(table, 0 if new else .05)
     return dict(method='composed') if new and table['mean'][way] >= .5*table['mean']['no change'] else ways[way]
 
 # %% ../nbs/04_sdedit.ipynb #4180f220
@@ -338,7 +355,7 @@ class Draws:
         tables = dict(delta=mean*keep, sd=sd*keep, sign_agreement=np.abs(self.signs)/self.n*keep, mean=rate*(rate >= least))
         return {k: sp.csr_matrix(v.astype(np.float32)) for k, v in tables.items()}
 
-# %% ../nbs/04_sdedit.ipynb #afe849cf
+# %% ../nbs/04_sdedit.ipynb #f43611ae
 @patch
 def planned(self: ScGM,
     y,           # codes of the cells
@@ -355,11 +372,12 @@ def planned(self: ScGM,
     if wishes and unguided: raise ScgmError(f'{method} cannot change single genes', 'edit', 'it knows no steps into which a wish could be put', "method='ddpm'")
     how, table = dict(method='ddpm' if method == 'auto' else method), None
     dials = {k: v for k, v in dials.items() if v is not None}
-    if unguided or moving and not wishes: dials |= dict(known=self.portraits(reference, seed=seed), states=self.states(reference, seed=seed))
     if moving and not wishes:
         ways = (preferred if new else familiar) if method == 'auto' else ({method: how} if unguided or not new else {}) | baselines
-        table = self.compared(dials['known'], y, goals, ways, states=dials['states'], reference=reference, seed=seed)
+        table = self.tried(y, goals, ways, reference=reference, seed=seed)
         if method == 'auto': how = settled(table, ways, bool(new))
+    if how['method'] in (*shifts, *means): dials['known'] = self.portraits(reference, seed=seed)
+    if how['method'] in ('state_shift', 'joint'): dials['states'] = self.states(reference, seed=seed)
     said = [f'never seen together in training: {some(new)}. The result is borrowed from other cells by {how["method"]}, not learned from such cells'] if new else []
     return dict(how=dials | how, table=table, said=said)
 
@@ -444,7 +462,7 @@ def edit(self: ScGM,
     for lo in tqdm(range(0, cells.n_obs, chunk), 'editing', disable=not progress):
         rows = np.arange(lo, min(lo + chunk, cells.n_obs))
         parts.append(self.edited_part(cells.X[rows], y[rows], [(w, g[rows]) for w, g in goals], plan, crowds, rows=rows, strength=strength, wish=wish, stay=stay, draws=n_draws*details, luck=luck, on_step=on_step, rounds=rounds, seed=seed))
-    if progress and plan['table'] is not None: print(plan['table'].round(2))
+    if method == 'auto' and plan['table'] is not None: print(f"auto takes {plan['how']['method']}, from\n{plan['table'].round(2).to_string()}")
     about = dict(call='edit', to=to or {}, keep=keep, strength=strength, genes=genes, programs=programs, protect=list(protect), n_draws=n_draws, luck=luck, noise=noise, calls=calls, rounds=rounds, seed=seed, model=self.hash)
     if wish: about['meaning'] = 'states compatible with these levels of the genes; not what setting them would cause'
     return self.finished(cells, goals, to, parts, plan, about)
