@@ -152,7 +152,7 @@ def extra(self: Lean,
     x = np.clip((w - mean)/self.sd, -3, 3) @ self.rest
     return x @ self.Γ[kind + 1]*self.scale
 
-# %% ../nbs/03f_effects.ipynb #63d17a78
+# %% ../nbs/03f_effects.ipynb #62b8b478
 class States:
     "Cells of every crowd, and how the effects of changes lean on their states"
     def __init__(self, X, z, y):
@@ -160,6 +160,7 @@ class States:
         self.space, self.z, self.y, self.fits = fit_space(L), z, y, {}
         self.w = self.read(X)
         self.mean = centred(self.w, y)[1]
+        self.pooled = {c: (np.asarray(X[(y == c).all(1)].sum(0), float).ravel() + .5, (y == c).all(1).sum()) for c in self.mean}
 
     def read(self, X): return project(normalise(sp.csr_matrix(X)), self.space)[1]
 
@@ -212,3 +213,24 @@ def states(self: ScGM,
     y = np.repeat(seen, np.clip(most//len(seen), 20, 300), 0)
     X, u = self.made(y, cells=np.arange(len(y)), seed=seed)
     return States(X, u[:, :-1], y)
+
+# %% ../nbs/03f_effects.ipynb #ecc18780
+@patch
+def lack(self: ScGM,
+    states,  # States
+    a,       # codes of a crowd
+    b,       # codes of the crowd that it becomes
+    *,
+    most=300,   # cells to carry across
+):           # log fold of each gene that the decoder cannot say
+    "What a shift by state lacks of the change that was measured, as far as counts can be trusted"
+    mine = np.flatnonzero((states.y == a).all(1))[:most]
+    y, z = states.y[mine], states.z[mine]
+    goal = [(1., np.tile(b, (len(mine), 1)))]
+    step = states.z[(states.y == b).all(1)].mean(0) - states.z[(states.y == a).all(1)].mean(0) + states.extra(states.w[mine], y, goal)
+    said = np.subtract(*(np.log(np.exp(self.log_shares(np.float32(at), c)).mean(0)) for at, c in ((z + step, goal[0][1]), (z, y))))
+    (before, n), (after, m) = states.pooled[a], states.pooled[b]
+    φ = self.vae.params(self.vae.base)[1].detach().cpu().numpy() if self.vae.kind in ('nb', 'zinb') else 0
+    o, v = np.log(after/after.sum()) - np.log(before/before.sum()) - said, 1/before + 1/after + φ*(1/n + 1/m)
+    τ = max((o**2 - v).mean(), 0)
+    return o*τ/(τ + v)

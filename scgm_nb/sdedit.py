@@ -99,7 +99,7 @@ def step(self: ScGM,
     z = shift_rows(known, y, goals, near=near, but=but).z
     return z + states.extra(states.read(X), y, goals, but=but) if method == 'state_shift' else z
 
-# %% ../nbs/04_sdedit.ipynb #eda57f11
+# %% ../nbs/04_sdedit.ipynb #8c6a9963
 @patch
 def changed(self: ScGM,
     u,             # latent numbers and log library size of the cells
@@ -120,7 +120,15 @@ def changed(self: ScGM,
     z = at[:, :-1] + self.step(u, y, goals, method=method, known=known, near=near, but=but, **more)
     after = sum(w*self.log_shares(np.float32(z), told(y, g)) for w, g in goals)
     same = np.all([(g == y).all(1) for _, g in goals], 0) & (more.get('on_step') is None)
-    return np.where(same[:, None], 0, after - self.log_shares(at[:, :-1], y))
+    change = np.where(same[:, None], 0, after - self.log_shares(at[:, :-1], y))
+    return change + lacking(self, more['states'], y, goals, but) if method == 'state_shift' else change
+
+def lacking(gm, states, y, goals, but):
+    "What the decoder cannot say of the mean change of the crowd of each cell; nothing where the crowds were not both seen"
+    out = np.zeros((len(y), len(gm.genes)))
+    for w, mine, a, b in every_change(y, goals):
+        if a != b and {a, b} <= set(states.mean) and not {a, b} & set(but): out[mine] += w*gm.lack(states, a, b)
+    return out
 
 # %% ../nbs/04_sdedit.ipynb #e0ddab40
 @patch
@@ -148,36 +156,10 @@ def some_of(self: ScGM,
     X, u = self.made(y, cells=np.arange(most), seed=seed)
     return np.float32(u), y, X
 
-# %% ../nbs/04_sdedit.ipynb #46cfb335
+# %% ../nbs/04_sdedit.ipynb #a2ef7a4a
 def energy_to(X, others, space):
     "Energy distance of counts to those of other cells, on the axes of a space"
     return energy(*between(*(project(normalise(sp.csr_matrix(M)), space)[1] for M in (others, X))))
-
-@patch
-def left_out(self: ScGM,
-    known,           # portraits
-    y,               # codes of the cells
-    goals,           # list of (weight, codes), some of which were never seen
-    ways,            # name -> settings of `changed`
-    *,
-    reference=None,  # real training cells; None: drawn ones stand in
-    seed=0,   # of everything random
-):                   # table: energy distance to cells of the left-out kind, a row a way
-    "How well each way finds a kind of cell that it must do without, for every kind that shows the same change"
-    seen, rows = set(map(tuple, self.net.seen.tolist())) | set(known), {}
-    asked = {(tuple(a), tuple(b)) for _, g in goals for a, b in zip(y.tolist(), told(y, g).tolist())}
-    wanted = {b for _, b in asked} - seen
-    tests = {(c, d) for a, b in asked if b in wanted for c in known for J in [np.asarray(a) != np.asarray(b)] if (np.asarray(c) == a)[J].all()
-             for d in [tuple(np.where(J, b, c).tolist())] if d in known and d != c}
-    for c, d in sorted(tests):
-        (u, yc, X), (_, yd, Xd) = self.some_of(c, reference, seed=seed), self.some_of(d, reference, seed=seed)
-        space, n = fit_space(normalise(sp.vstack([X, Xd], 'csr'))), len(u)
-        name = ' + '.join(names[k] for names, k in zip(self.labels.values(), d))
-        for way, how in ways.items():
-            change = self.changed(u, yc, [(1., np.tile(d, (n, 1)))], known=known, but=(d,), rows=np.arange(n), seed=seed, **how) if how else np.zeros(X.shape)
-            rows.setdefault(way, {})[name] = energy_to(self.moved_counts(X, self.log_shares(u[:, :-1], yc), change, rows=np.arange(n), seed=seed), Xd, space)
-    table = pd.DataFrame(rows).T
-    return table.assign(mean=table.mean(1)) if len(table) else table
 
 # %% ../nbs/04_sdedit.ipynb #dd2c09be
 baselines = {'gene_shift': dict(method='gene_shift'), 'latent_shift': dict(method='latent_shift'), 'no change': None}
@@ -198,7 +180,7 @@ def trials(self: ScGM,
     alike = {(c, tuple(np.where(a != b, b, c).tolist())) for a, b in wanted for c in known if (np.asarray(c) == a)[a != b].all()}
     return [(c, d, (d,)) for c, d in sorted(alike) if d in known and d != c][:most]
 
-# %% ../nbs/04_sdedit.ipynb #76409735
+# %% ../nbs/04_sdedit.ipynb #56aedb34
 @patch
 def compared(self: ScGM,
     known,           # portraits
@@ -209,9 +191,9 @@ def compared(self: ScGM,
     states=None,     # States
     reference=None,  # real training cells; None: drawn ones stand in
     seed=0,          # of everything random
-):                   # table: energy distance to cells of the target, a row a way, a column a kind
+):                   # table: energy distance to cells of the target, a row a way, a column a kind; their mean; the error of its difference to the best
     "How well each way turns training cells into those of the target"
-    rows = {}
+    rows, luck = {}, {}
     for a, b, but in self.trials(known, y, goals):
         (u, ya, X), (_, yb, Xb) = (self.some_of(code, reference, seed=seed) for code in (a, b))
         if min(len(u), Xb.shape[0]) < 5: continue
@@ -219,9 +201,19 @@ def compared(self: ScGM,
         before, goal = self.log_shares(u[:, :-1], ya), [(1., np.tile(b, (len(u), 1)))]
         for way, how in ways.items():
             change = self.changed(u, ya, goal, X=X, known=known, states=states, but=but, rows=at, seed=seed, **how) if how else 0*before
-            rows.setdefault(way, {})[self.named(b)] = energy_to(self.moved_counts(X, before, change, rows=at, seed=seed), Xb, space)
+            d = between(*(project(normalise(M), space)[1] for M in (Xb, self.moved_counts(X, before, change, rows=at, seed=seed))))
+            rows.setdefault(way, {})[self.named(b)] = energy(*d)
+            luck.setdefault(way, []).append(resampled(d, seed))
     table = pd.DataFrame(rows).T
-    return table.assign(mean=table.mean(1)) if len(table) else table
+    if not len(table): return table
+    best = table.mean(axis=1).idxmin()
+    return table.assign(mean=table.mean(axis=1), noise=[np.std(np.mean(luck[way], 0) - np.mean(luck[best], 0)) for way in table.index])
+
+def resampled(d, seed, n=40):
+    "Energy distances, but for what the real cells have alone, with both sides drawn again: the same draws for whoever comes with as many cells"
+    (_, own, both), rng = d, np.random.default_rng(seed)
+    draws = [(rng.integers(len(both), size=len(both)), rng.integers(len(own), size=len(own))) for _ in range(n)]
+    return np.array([2*both[np.ix_(i, j)].mean() - own[np.ix_(j, j)].mean() for i, j in draws])
 
 @patch
 def tried(self: ScGM, y, goals, ways, *, reference=None, seed=0):
@@ -239,15 +231,15 @@ def halves(cells, codes, seed):
 @patch
 def named(self: ScGM, code): return ' + '.join(names[k] for names, k in zip(self.labels.values(), code))
 
-# %% ../nbs/04_sdedit.ipynb #1c1f7f5f
+# %% ../nbs/04_sdedit.ipynb #dcb1b667
 def first_best(
     table,    # of `compared`
     slack=0,  # what does not count, as a share of what no change leaves
 ):            # name of a way
     "The first way whose mean is not behind the best by more than the error of the difference"
-    each = table.drop(columns='mean').drop('no change')
+    each = table.drop(columns=['mean', 'noise'], errors='ignore').drop('no change')
     behind = each - each.loc[each.mean(axis=1).idxmin()]
-    error = behind.std(axis=1).fillna(0)/each.shape[1]**.5
+    error = np.maximum(behind.std(axis=1).fillna(0)/each.shape[1]**.5, table.get('noise', 0*table['mean'])[each.index])
     return (behind.mean(axis=1) <= np.maximum(error, slack*table['mean']['no change'])).idxmax()
 
 def settled(
