@@ -34,8 +34,8 @@ from scgm_nb.scgm import ScGM
 from scgm_nb.sdedit import *
 from scgm_nb.walks import *
 from scgm_nb.effects import *
-from scgm_nb.luck import *
-from scgm_nb.luck import balanced
+from scgm_nb.moved import *
+from scgm_nb.moved import balanced
 from scgm_nb.sdedit import bright, familiar, preferred, settled
 from scgm_nb.wishes import *
 from scgm_nb.enhance import best_of, foretold, pooled_neighbours, split_molecules

@@ -16,7 +16,7 @@ from .measures import apart, reader
 from .pictures import *
 from .scgm import *
 from .sdedit import *
-from .luck import balanced
+from .moved import balanced
 from .sdedit import bright, energy_to
 
 # %% ../nbs/04c_editplots.ipynb #67bf79bf

@@ -14,7 +14,7 @@ from fastcore.basics import patch
 from .data import *
 from .distances import fit_space, project
 from .scgm import *
-from .luck import *
+from .moved import *
 
 # %% ../nbs/03f_effects.ipynb #1a262fb2
 Portrait = namedtuple('Portrait', 'z genes')     # mean latent numbers; log of the mean share of each gene

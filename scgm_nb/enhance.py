@@ -20,8 +20,8 @@ from .scgm import *
 from .finetune import *
 from .sdedit import *
 from .wishes import *
-from .luck import *
-from .luck import thinned
+from .moved import *
+from .moved import thinned
 from .sdedit import written
 
 # %% ../nbs/04b_enhance.ipynb #aa81d90d

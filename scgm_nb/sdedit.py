@@ -22,7 +22,7 @@ from .sde import *
 from .sampling_cuda import *
 from .scgm import *
 from .walks import *
-from .luck import *
+from .moved import *
 from .effects import *
 from .effects import every_change, shift_rows, told
 
