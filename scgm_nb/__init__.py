@@ -22,6 +22,7 @@ _public = dict(
     recovery='recover_counts',
     likelihoods='Likelihood',
     dispersion='start_dispersion refit_dispersion calibrate',
+    luck='share_luck fit_luck set_noise',
     vae='VAE train_vae plot_units',
     peaks='read_h5mu',
     sde='SDE ve vp subvp edm Mixture ScoreNet net_size',

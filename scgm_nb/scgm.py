@@ -27,7 +27,8 @@ from .files import in_place_of
 from .likelihoods import likelihoods
 from .vae import *
 from .vae import some_cells
-from .dispersion import calibrate, guess_groups
+from .dispersion import guess_groups
+from .luck import set_noise
 from .sde import *
 from .sampling_cuda import *
 
@@ -212,10 +213,10 @@ def calibrate(self: ScGM,
 ):
     "Set the overdispersion so that cells drawn through the whole model scatter as the real ones do, within groups"
     if self.vae.kind not in ('nb', 'zinb'): return self
-    if not self.labels: calibrate(self.vae, X, guess_groups(X, seed=seed), seed=seed); return self
+    if not self.labels: set_noise(self.vae, X, guess_groups(X, seed=seed), seed=seed); return self
     at = np.random.default_rng([seed, 9]).permutation(len(y))[:most]
     z, ℓ = self.draw_latents(y[at], seed=seed + 1)
-    calibrate(self.vae, X, y[:, 0], z=z, library=ℓ, y=y[at], drawn_groups=y[at, 0], seed=seed)
+    set_noise(self.vae, X, y[:, 0], z=z, library=ℓ, y=y[at], drawn_groups=y[at, 0], seed=seed)
     return self
 
 # %% ../nbs/03b_scgm.ipynb #711ecf7a

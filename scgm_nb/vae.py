@@ -16,13 +16,13 @@ from torch.nn import functional as F
 # %% ../nbs/01_vae.ipynb #a354203a
 from .data import *
 from .data import unknown_label
-from .simulate import cell_noise
 from .batches import *
 from .folder import *
 from .learner import *
 from .learner import forked, seed_dice
 from .likelihoods import *
 from .dispersion import *
+from .luck import *
 from .dispersion import group_sums, guess_groups, match_factor, within_variance
 _all_ = ['start_dispersion', 'refit_dispersion', 'calibrate']
 
@@ -48,13 +48,15 @@ class VAE(nn.Module):
         levels=(),         # levels of each covariate of the decoder; they are the last columns of y
         kind='nb',         # likelihood: 'nb', 'zinb', 'poisson', 'bernoulli'
         cells=2000,        # training cells, against which the priors weigh
-        prior=.1,          # sd of the output weights under their prior
+        prior=.05,         # sd of the output weights under their prior
+    hide=.3,           # share of its genes that the encoder must do without, other ones at each step of training
+    factors=16,        # most factors of the luck that genes share
         told_prior=.5,     # the same for what the covariates do to a gene
         warm=.1,           # share of training in which the weight of the KL rises to 1
         free_bits=0.,      # nats that each latent number may cost for nothing
     ):
         super().__init__()
-        self.init = dict(genes=genes, latent=latent, hidden=hidden, seen=min(seen, genes), levels=list(levels), kind=kind, cells=cells, prior=prior, told_prior=told_prior, warm=warm, free_bits=free_bits)
+        self.init = dict(genes=genes, latent=latent, hidden=hidden, seen=min(seen, genes), levels=list(levels), kind=kind, cells=cells, prior=prior, hide=hide, factors=factors, told_prior=told_prior, warm=warm, free_bits=free_bits)
         for k, v in self.init.items(): setattr(self, 'latent_size' if k == 'latent' else k, v)
         self.layers()
 
@@ -69,7 +71,7 @@ def layers(self: VAE):
     if self.levels: self.shift = new(sum(self.levels), self.genes)
     if self.kind == 'zinb': self.gate = nn.Parameter(torch.full((self.genes,), -3.))
     if self.kind == 'bernoulli': self.gain = new()
-    for name, at in dict(columns=torch.arange(self.seen), centre=torch.zeros(self.seen), spread=torch.ones(self.seen)).items(): self.register_buffer(name, at)
+    for name, at in dict(columns=torch.arange(self.seen), centre=torch.zeros(self.seen), spread=torch.ones(self.seen), shared=torch.zeros(self.factors, self.genes)).items(): self.register_buffer(name, at)
 
 # %% ../nbs/01_vae.ipynb #efa1a873
 @patch
@@ -77,7 +79,7 @@ def encode(self: VAE, x):
     "Mean and log variance of q(z|x)"
     scale = 1e4/x.sum(1, keepdim=True).clamp(min=1)
     seen = (torch.log1p(x[:, self.columns]*scale) - self.centre)/self.spread
-    return self.down(seen.clamp(-8, 8)).float().chunk(2, -1)
+    return self.down(F.dropout(seen.clamp(-8, 8), self.hide, self.training)).float().chunk(2, -1)
 
 # %% ../nbs/01_vae.ipynb #100d9c34
 @patch
@@ -185,7 +187,7 @@ def train_vae(
     vae.history = learner.history
     noisy = kind in ('nb', 'zinb')
     if refitted and noisy: refit_dispersion(vae, X, y=y, seed=seed)
-    return calibrate(vae, X, groups, y=y, seed=seed) if calibrated and noisy else vae
+    return set_noise(vae, X, groups, y=y, seed=seed) if calibrated and noisy else vae
 
 # %% ../nbs/01_vae.ipynb #9dc6630a
 def cells_source(cells, labels, covariates, *, seed=0):
@@ -281,11 +283,11 @@ def draw(self: VAE,
     chunk=512,   # cells at a time
 ):               # counts, CSR
     "Draw counts from latent numbers"
-    kind, out, cells = likelihoods[self.kind], [], range(len(z)) if cells is None else cells
+    kind, out, cells, shared = likelihoods[self.kind], [], range(len(z)) if cells is None else cells, self.shared.cpu().numpy()
     for lo, μ in self.rates(z, library, y, chunk=chunk):
         μ, *more = (p.double().cpu().numpy() for p in self.params(μ))
         if more: more[0] = more[0]*factor
-        out.append(sp.csr_matrix(kind.draw(cell_noise(seed, cells[lo:lo + len(μ)], self.genes, stream=4), μ, *more)))
+        out.append(sp.csr_matrix(kind.draw(luck(shared, cells[lo:lo + len(μ)], seed), μ, *more)))
     return sp.vstack(out, 'csr').astype(np.float32)
 
 # %% ../nbs/01_vae.ipynb #dcaed9df
