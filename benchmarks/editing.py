@@ -99,7 +99,7 @@ def boot(P, A, B, rng, n=300):
 
 ways = {'no change': None, 'gene_shift': dict(method='gene_shift'), 'latent_shift': dict(method='latent_shift'), 'sdedit .4': dict(method='sdedit', t=.4), 'sdedit .8': dict(method='sdedit', t=.8),
         'paired': dict(method='paired'), 'ddpm': dict(method='ddpm'), 'ode': dict(method='ode'),
-        'state_shift': dict(method='state_shift'), 'joint': dict(method='joint')}
+        'state_shift': dict(method='state_shift'), 'joint': dict(method='joint'), 'anchored': dict(method='anchored')}
 
 def parts(cells, seed):
     cells.obs['pair'] = cells.obs.cell_type.astype(str) + ' ' + cells.obs.condition.astype(str)
@@ -130,7 +130,7 @@ def seen(seed, folder, small=False):
             f, Q[name], hits[name] = case.figures(0*case.before if how is None else case.change(**how))
             rows.append(dict(kind=kind, way=name, **f))
         rows.append(dict(kind=kind, way='real target cells (floor)', **random_target(case, rng)))
-        for name in ('ddpm', 'ode', 'state_shift', 'joint', 'auto'):
+        for name in ('ddpm', 'ode', 'state_shift', 'joint', 'anchored', 'auto'):
             E = {f'E {k}': np.mean([boot(case.P, a, b, rng, 100) for a, b in zip(Q[name][k], Q['latent_shift'][k])], 0) for k in ('own', 'fresh')}
             I = {k: np.array([(hits[name][k].astype(float) - hits['latent_shift'][k])[rng.integers(len(case.rows), size=len(case.rows))].mean() for _ in range(100)]) for k in hits[name]}
             diffs.append(pd.DataFrame(E | I).assign(way=name, kind=kind, b=range(100)))
@@ -296,7 +296,7 @@ def many(name, cells, labels, base, seed, folder, *, most=100, **more):
         source = test[np.logical_and.reduce([test.obs[c] == where[c] for c in labels[:-1]] + [test.obs[column] == base])]
         if where[column] == base or target.n_obs < 10 or source.n_obs < 10: continue
         case = Case(gm, source[:most].copy(), target, {column: where[column]}, space=space, seed=seed, **behind_it)
-        every = {k: ways[k] for k in ('no change', 'gene_shift', 'latent_shift', 'ode', 'ddpm', 'state_shift', 'joint')} | {'auto': taken(gm, source, {column: where[column]}, familiar, real, seed)[0]}
+        every = {k: ways[k] for k in ('no change', 'gene_shift', 'latent_shift', 'ode', 'ddpm', 'state_shift', 'joint', 'anchored')} | {'auto': taken(gm, source, {column: where[column]}, familiar, real, seed)[0]}
         out = {k: 0*case.before if h is None else case.change(**h) for k, h in every.items()}
         singles = singles_of(gm, where, column)
         if singles: out['additive sum of singles'] = np.tile(sum(case.known[s].genes - case.known[tuple(case.y[0])].genes for s in singles if s in case.known), (len(case.rows), 1))

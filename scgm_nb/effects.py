@@ -232,5 +232,11 @@ def lack(self: ScGM,
     (before, n), (after, m) = states.pooled[a], states.pooled[b]
     φ = self.vae.params(self.vae.base)[1].detach().cpu().numpy() if self.vae.kind in ('nb', 'zinb') else 0
     o, v = np.log(after/after.sum()) - np.log(before/before.sum()) - said, 1/before + 1/after + φ*(1/n + 1/m)
-    τ = max((o**2 - v).mean(), 0)
+    τ = spread_beyond(o, v)
     return o*τ/(τ + v)
+
+def spread_beyond(o, v, rounds=30):
+    "Variance of what is behind o, where o has error variance v: the most likely, step by step"
+    τ = (o**2).mean()
+    for _ in range(rounds): τ = max(np.average(o**2 - v, weights=(τ + v)**-2.), 0)
+    return τ

@@ -77,7 +77,7 @@ def walked(self: ScGM,
     return net.restore(out)[:, :-1].cpu().numpy()
 
 # %% ../nbs/04_sdedit.ipynb #7f96c5b0
-shifts = ('gene_shift', 'latent_shift', 'blend_shift', 'state_shift')
+shifts = ('gene_shift', 'latent_shift', 'blend_shift', 'state_shift', 'anchored')
 means = dict(blend_shift=('gene_shift', 'latent_shift'), joint=('ode', 'state_shift'))       # methods that are the mean of two
 
 @patch
@@ -116,12 +116,12 @@ def changed(self: ScGM,
     "What a method does to the genes of some cells"
     how, at = dict(at=at, known=known, near=near, but=but, **more), u if at is None else at
     if method in means: return sum(self.changed(u, y, goals, method=m, **how) for m in means[method])/2
+    if method == 'anchored': return self.changed(u, y, goals, method='state_shift', **how) + lacking(self, more['states'], y, goals, but)
     if method == 'gene_shift': return shift_rows(known, y, goals, near=near, but=but).genes
     z = at[:, :-1] + self.step(u, y, goals, method=method, known=known, near=near, but=but, **more)
     after = sum(w*self.log_shares(np.float32(z), told(y, g)) for w, g in goals)
     same = np.all([(g == y).all(1) for _, g in goals], 0) & (more.get('on_step') is None)
-    change = np.where(same[:, None], 0, after - self.log_shares(at[:, :-1], y))
-    return change + lacking(self, more['states'], y, goals, but) if method == 'state_shift' else change
+    return np.where(same[:, None], 0, after - self.log_shares(at[:, :-1], y))
 
 def lacking(gm, states, y, goals, but):
     "What the decoder cannot say of the mean change of the crowd of each cell; nothing where the crowds were not both seen"
@@ -163,7 +163,7 @@ def energy_to(X, others, space):
 
 # %% ../nbs/04_sdedit.ipynb #dd2c09be
 baselines = {'gene_shift': dict(method='gene_shift'), 'latent_shift': dict(method='latent_shift'), 'no change': None}
-familiar = {m: dict(method=m) for m in ('state_shift', 'joint', 'ode')} | baselines
+familiar = {m: dict(method=m) for m in ('state_shift', 'joint', 'ode', 'anchored')} | baselines
 preferred = {f'{m}, {n}': dict(method=m, near=h) for n, h in (('relatives first', .3), ('all alike', None)) for m in ('blend_shift', 'gene_shift', 'latent_shift')} | {'no change': None}
 
 @patch
@@ -219,7 +219,7 @@ def resampled(d, seed, n=40):
 def tried(self: ScGM, y, goals, ways, *, reference=None, seed=0):
     "`compared`, on cells that the shifts have not seen"
     fit, test = (reference, reference) if reference is None or self.unseen(y, goals) else halves(reference, self.codes_of(reference), seed)
-    states = self.states(fit, seed=seed) if any(how and how['method'] in ('state_shift', 'joint') for how in ways.values()) else None
+    states = self.states(fit, seed=seed) if any(how and how['method'] in ('state_shift', 'anchored', 'joint') for how in ways.values()) else None
     return self.compared(self.portraits(fit, seed=seed), y, goals, ways, states=states, reference=test, seed=seed + 1)
 
 def halves(cells, codes, seed):
@@ -369,7 +369,7 @@ def planned(self: ScGM,
         table = self.tried(y, goals, ways, reference=reference, seed=seed)
         if method == 'auto': how = settled(table, ways, bool(new))
     if how['method'] in (*shifts, *means): dials['known'] = self.portraits(reference, seed=seed)
-    if how['method'] in ('state_shift', 'joint'): dials['states'] = self.states(reference, seed=seed)
+    if how['method'] in ('state_shift', 'anchored', 'joint'): dials['states'] = self.states(reference, seed=seed)
     said = [f'never seen together in training: {some(new)}. The result is borrowed from other cells by {how["method"]}, not learned from such cells'] if new else []
     return dict(how=dials | how, table=table, said=said)
 
@@ -423,7 +423,7 @@ def edit(self: ScGM,
     to=None,          # column -> name; {name: weight, ...} for a state in between
     *,
     keep=None,        # columns that must stay; None: all that are not in `to`
-    method='auto',    # 'ode', 'ddpm', 'paired', 'sdedit', 'composed', 'gene_shift', 'latent_shift', 'state_shift', 'blend_shift', 'joint'
+    method='auto',    # 'ode', 'ddpm', 'paired', 'sdedit', 'composed', 'gene_shift', 'latent_shift', 'state_shift', 'anchored', 'blend_shift', 'joint'
     strength=1.,      # of the effect: 0 gives the same counts, 1 all of it
     noise=None,       # how far the walks go up, 0 to 1; None: what suits the method
     genes=None,       # gene -> 'knockout', ('fold', 2) or ('level', counts per 10,000): see chapter 04a
