@@ -9,7 +9,7 @@ __all__ = []
 import numpy as np, scipy.sparse as sp, torch
 from fastcore.basics import patch
 from numba import njit
-from scipy.special import logsumexp
+from scipy.special import logsumexp, ndtri
 from scipy.stats import binom
 
 # %% ../nbs/03e_moved.ipynb #8620c3b3
@@ -17,6 +17,7 @@ from .simulate import cell_noise, nb_quantile
 from .batches import *
 from .learner import to_dense
 from .likelihoods import likelihoods
+from .luck import share_luck
 from .vae import cell_log_prob, kl_normal
 from .scgm import *
 
@@ -152,9 +153,15 @@ def moved_counts(self: ScGM,
     x = to_dense_rows(X)
     r, μ = np.exp(balanced(before, change, fixed)), x.sum(1, keepdims=True)*np.exp(before)
     μ, *more = [np.asarray(p.detach().cpu(), float) for p in self.vae.params(torch.as_tensor(μ))]
-    u, kind = cell_noise(seed, rows, x.shape[1], stream=7), self.vae.kind
+    u, kind = self.luck_of(rows, seed), self.vae.kind
     moved = moves[kind](u, x, μ, r, *more) if luck == 'own' else likelihoods[kind].draw(u, μ*r, *more)
     return sp.csr_matrix(moved.astype(np.float32))
+
+@patch
+def luck_of(self: ScGM, rows, seed):
+    "Uniform numbers of some cells, cells x genes; genes that are lucky together (chapter 00l) are so here too"
+    v, shared = cell_noise(seed, rows, len(self.genes), stream=7), self.vae.shared.cpu().numpy()
+    return share_luck(v, ndtri(cell_noise(seed, rows, len(shared), stream=10)), shared) if shared.any() else v
 
 def to_dense_rows(X): return np.asarray(X.todense() if sp.issparse(X) else X, dtype=np.float64)
 
