@@ -384,7 +384,8 @@ def run(name, seeds, folder, kept, **more):
         suffix = ''.join(more.get('only', [''])).replace(' ', '')
         for part, t in make(seed, folder, **more).items(): t.assign(seed=seed).to_csv(Path(kept)/f'{name}.{part}.{seed}{suffix}.csv', index=False)
     parts = {p: [pd.read_csv(f) for f in sorted(Path(kept).glob(f'{name}.{p}.*.csv'))] for p in {f.name.split('.')[1] for f in Path(kept).glob(f'{name}.*.csv')}}
-    display(**{p: pd.concat(t) for p, t in parts.items()})
+    if parts: display(**{p: pd.concat(t) for p, t in parts.items()})
+    else: print(f'{name}: nothing is kept')
 
 def main():
     args = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
