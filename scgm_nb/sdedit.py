@@ -356,12 +356,12 @@ def planned(self: ScGM,
     dials,       # near, t, calls
     *,
     reference=None,
-    wishes=False,   # are genes to be changed?
+    wishes=False,   # are genes to be changed, or is there a hook?
     seed=0,         # of everything random
 ):                  # how, table, said
     "Which way to go, what it needs, how it compares, and what must be said"
     new, moving, unguided = self.unseen(y, goals), any((g != y).any() for _, g in goals), method in (*shifts, *means)
-    if wishes and unguided: raise ScgmError(f'{method} cannot change single genes', 'edit', 'it knows no steps into which a wish could be put', "method='ddpm'")
+    if wishes and unguided: raise ScgmError(f'{method} takes no wishes of genes, and no hook', 'edit', 'it has no steps into which they could be put', "method='ddpm'")
     how, table = dict(method='ddpm' if method == 'auto' else method), None
     dials = {k: v for k, v in dials.items() if v is not None}
     if moving and not wishes:
@@ -449,7 +449,7 @@ def edit(self: ScGM,
     reference = None if reference is None else self.meet(reference, list(self.labels))
     (y, goals), wish = self.targets_of(cells, to, keep), self.wish(genes, programs) if genes or programs else None
     stay = np.flatnonzero(cells.var_names.isin(protect))
-    plan = self.planned(y, goals, method, dict(near=near, t=noise, calls=calls), reference=reference, wishes=bool(wish), seed=seed)
+    plan = self.planned(y, goals, method, dict(near=near, t=noise, calls=calls), reference=reference, wishes=bool(wish or on_step), seed=seed)
     crowds, parts = cached(lambda code: Crowd(self, np.array(code), seed=seed)), []
     for lo in tqdm(range(0, cells.n_obs, chunk), 'editing', disable=not progress):
         rows = np.arange(lo, min(lo + chunk, cells.n_obs))
