@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['demo_folder', 'encoded', 'CellNet', 'name_shifts', 'train_net', 'new_net', 'ScGM', 'trained_already', 'sampled',
-           'demo_model', 'train_demo']
+           'demo_model']
 
 # %% ../nbs/03b_scgm.ipynb #e2cfe7e4
 import hashlib, warnings
@@ -432,21 +432,6 @@ demo_folder = Path(__file__).with_name('models')/'demo' if '__file__' in globals
 def demo_model():
     "The small model that comes with the package: trained on four fifths of the demo cells"
     return ScGM.load(demo_folder)
-
-def train_demo(
-    folder,         # where to write it
-    *,
-    seed=0,        # of everything random
-    progress=True,  # show bars
-):                  # the model
-    "Make the model that comes with the package: `python -c \"from scgm_nb.scgm import *; train_demo('scgm_nb/models/demo')\"`"
-    from scgm_nb.simulate import demo_cells
-    train, test = split(check(demo_cells(), 'cell_type'), by='cell_type', seed=0)
-    gm = ScGM.train(train, 'cell_type', seed=seed, progress=progress)
-    gm.report(test, train, progress=progress)
-    gm.save(folder, overwrite=True, card=dict(title='A small model of 700 blood cells, for demonstrations.', data='the 700 cells of scanpy.datasets.pbmc68k_reduced, four fifths of each type',
-        donors='one healthy donor, published by 10x Genomics', licence='apache-2.0', limits='765 genes, 558 training cells; rare types rest on a handful of cells'))
-    return gm
 
 # %% ../nbs/03b_scgm.ipynb #d07b6dac
 @patch
