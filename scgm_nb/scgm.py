@@ -211,7 +211,7 @@ def calibrate(self: ScGM,
     most=1500,   # cells to draw
     seed=0,        # of everything random
 ):
-    "Set the overdispersion so that cells drawn through the whole model scatter as the real ones do, within groups"
+    "Set the noise so that cells drawn through the whole model scatter as the real ones do, within groups: each gene, and genes together"
     if self.vae.kind not in ('nb', 'zinb'): return self
     if not self.labels: set_noise(self.vae, X, guess_groups(X, seed=seed), seed=seed); return self
     at = np.random.default_rng([seed, 9]).permutation(len(y))[:most]
