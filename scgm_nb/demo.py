@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['look', 'canvas', 'dots', 'part_cells', 'part_refusals', 'refusal', 'part_split', 'part_map', 'part_quality',
-           'part_generate', 'part_bulk', 'no_warnings', 'part_edit', 'inline', 'section', 'demo_page', 'parts', 'demo']
+           'part_generate', 'no_warnings', 'part_edit', 'part_bulk', 'part_born', 'inline', 'section', 'demo_page',
+           'parts', 'demo']
 
 # %% ../nbs/07b_demo.ipynb #7c3d4d76
 import html, math, time, warnings
@@ -103,22 +104,6 @@ def part_generate(demo):
     plt.close(fig)
     return 'Cells that never lived', f'{gm}\n\n{table[["metric", "value", "low", "high", "verdict"]].round(3).to_string(index=False)}', [fig]
 
-# %% ../nbs/07b_demo.ipynb #be567eb0
-def part_bulk(demo):
-    "Grind up the cells that were put aside, and get cells back"
-    from scgm_nb.bulk2sc import balance, counted_by
-    gm, (train, test) = sg.demo_model(), sg.split(demo.cells, 'cell_type', seed=0)
-    b = sg.Bulk2SC(gm, sg.Deconvolver.train(train, 'cell_type', per=2, steps=20, progress=False), counted_by(train, 'cell_type', gm.labels['cell_type']))
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore', sg.DataWarning)                    # that it is one sample alone
-        made = b.generate(sg.read_bulk(test.to_df().sum().rename('bulk'), 'counts'), 300, seed=demo.seed)
-    fig, ax = canvas()
-    ax.loglog(made.varm['bulk'] + .1, made.varm['cells'] + .1, '.', ms=4)
-    ax.set(xlabel='bulk, per 10,000', ylabel='sum of the new cells')
-    shares = made.uns['proportions'].T.assign(true=test.obs['cell_type'].value_counts(normalize=True)).round(2)
-    return 'Cells out of a bulk', f'{balance(made).round(3).to_string()}\n\n{shares.to_string()}', [fig]
-
-
 # %% ../nbs/07b_demo.ipynb #996a3c00
 def no_warnings(): return warnings.catch_warnings(action='ignore', category=sg.DataWarning)     # of rare types, which the first part has named
 
@@ -138,7 +123,7 @@ def part_bulk(demo):
     "Mixtures whose shares are known, taken apart"
     with no_warnings():
         bulk = sg.pseudo_bulk(demo.test, n_samples=6, seed=demo.seed)
-        d = sg.Deconvolver.train(demo.train, per=5, steps=100, seed=demo.seed, progress=False)
+        d = demo.deconvolver = sg.Deconvolver.train(demo.train, per=5, steps=100, seed=demo.seed, progress=False)
     truth, found = bulk.obsm['fractions'], d.deconvolve(bulk).proportions
     truth = np.asarray(truth[found.columns])
     always = demo.train.obs['cell_type'].value_counts(normalize=True)[found.columns].to_numpy()
@@ -147,6 +132,20 @@ def part_bulk(demo):
     for j, kind in enumerate(found.columns): ax.scatter(truth[:, j], found[kind], s=12, label=kind)
     ax.axline((0, 0), slope=1, ls=':', c='k'); ax.set(xlabel='share of the cells', ylabel='found'); ax.legend(fontsize=6, frameon=False)
     return 'What is in a mixture?', f'off by {error(found.to_numpy()):.3f} (root mean square); always the shares of the training cells: {error(always):.3f}', [fig]
+
+# %% ../nbs/07b_demo.ipynb #be567eb0
+def part_born(demo):
+    "Grind up the cells that were put aside, and get cells back"
+    from scgm_nb.bulk2sc import balance, counted_by
+    gm, test = sg.demo_model(), demo.test
+    b = sg.Bulk2SC(gm, demo.deconvolver, counted_by(demo.train, 'cell_type', gm.labels['cell_type']))
+    with no_warnings(): made = b.generate(sg.read_bulk(test.to_df().sum().rename('bulk'), 'counts'), 300, seed=demo.seed)
+    fig, ax = canvas()
+    ax.loglog(made.varm['bulk'] + .1, made.varm['cells'] + .1, '.', ms=4)
+    ax.set(xlabel='bulk, per 10,000', ylabel='sum of the new cells')
+    shares = made.uns['proportions'].T.assign(true=test.obs['cell_type'].value_counts(normalize=True)).round(2)
+    return 'Cells out of a bulk', f'{balance(made).round(3).to_string()}\n\n{shares.to_string()}', [fig]
+
 
 # %% ../nbs/07b_demo.ipynb #9ef8856a
 def inline(figure):
