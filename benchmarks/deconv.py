@@ -5,20 +5,22 @@
     python benchmarks/deconv.py --tasks kang --repeats 2 --rows kang.csv     one repeat at a time; --tasks --rows kang.csv prints their tables
     python benchmarks/deconv.py --small                halves of the demo cells, one repeat, under a minute
     python benchmarks/deconv.py --speed                11 types x 6,000 genes: seconds and memory of training, seconds for 1,000 bulks
-    python benchmarks/deconv.py --coverage             90% intervals on 1,000 mixtures of held-out cells, ten random halves
+    python benchmarks/deconv.py --coverage             90% intervals on 1,200 mixtures of cells that were held out: random halves and whole donors
+    python benchmarks/deconv.py --ceiling              what the cell mixtures would score with the truth put in: sizes, and profiles from their own pure wells
     python benchmarks/deconv.py --sctape PYTHON        scTAPE 1.1.2 itself, where that interpreter has it, on the task 'kang'
 
 The constant guess is told the mean of the true proportions, so it is the best of all constants.
 """
 import os, subprocess, sys, tempfile, time, warnings
 from argparse import ArgumentParser
+from dataclasses import replace
 from pathlib import Path
 import anndata as ad, numpy as np, pandas as pd, scipy.sparse as sp
-from scipy.optimize import nnls
+from scipy.optimize import least_squares, nnls
 import scgm_nb as sg
 from scgm_nb.bulk import pseudo_bulk, read_bulk
 from scgm_nb.deconv import Deconvolver, meet
-from scgm_nb.mixtures import cell_shares, scores, to_one
+from scgm_nb.mixtures import Signature, cell_shares, em_shares, informative, scores, signature, to_one, weighted_shares
 from scgm_nb.simulate import demo_cells, simulate
 
 columns = ['RMSE', 'CCC', 'r', 'r per type', 'CCC per type']
@@ -56,20 +58,37 @@ def tian(seed):
     yield 'Tian, protocol to protocol', a[protocol == ours].copy(), 'protocol_batch' if ours.endswith('5cl') else None, b, shared(b), 'proportions'
 
 def mixtures(seed):
-    "Real mixtures of known composition; the reference holds five lines, the mixtures three"
+    "Real mixtures of known composition; the reference holds five lines, the mixtures three. The two plates of cell mixtures are two libraries of the same wells, so they are added up"
     ref, m = lines(), data('tian2019_celllines_mixtures.h5ad')
     m = m[m.obs.poor_quality == 'NO'].copy()
     truth = to_one(m.obs[['frac_H1975', 'frac_H2228', 'frac_HCC827']].to_numpy(float))
     truth = pd.DataFrame(truth, m.obs_names, ['H1975', 'H2228', 'HCC827'])
-    wells = lambda at: (read_bulk(ad.AnnData(sp.csr_matrix(m.X[at]), obs=pd.DataFrame(index=m.obs_names[at]), var=pd.DataFrame(index=m.var_names)), 'counts'), truth.iloc[at])
+    def bulks(groups, kind):
+        X = sp.vstack([sp.csr_matrix(m.X[g].sum(0)) for g in groups]).tocsr()
+        b = read_bulk(ad.AnnData(X, obs=pd.DataFrame(index=m.obs_names[[g[0] for g in groups]]), var=pd.DataFrame(index=m.var_names)), 'counts')
+        if kind == 'cellmix': b.obs['cells'] = [m.obs.n_cells.to_numpy(float)[g].sum() for g in groups]
+        return b, truth.loc[b.obs_names]
     for kind, name, what in (('RNAmix', 'Tian, RNA mixtures', 'read_shares'), ('cellmix', 'Tian, cell mixtures', 'proportions')):
         at = np.flatnonzero(m.obs.kind == kind)
-        key = m.obs.batch.astype(str).to_numpy()[at] + truth.iloc[at].round(3).astype(str).agg(' '.join, axis=1).to_numpy()
-        groups = [at[key == k] for k in np.unique(key)]
-        X = sp.vstack([sp.csr_matrix(m.X[g].sum(0)) for g in groups])
-        b = read_bulk(ad.AnnData(X.tocsr(), obs=pd.DataFrame(index=np.unique(key)), var=pd.DataFrame(index=m.var_names)), 'counts')
-        yield name + ', wells summed', ref, 'protocol_batch', b, truth.iloc[[g[0] for g in groups]].set_axis(b.obs_names), what
-        yield name + ', single wells', ref, 'protocol_batch', *wells(np.sort(np.random.default_rng(seed).choice(at, 200, replace=False))), what
+        key = truth.iloc[at].round(3).astype(str).agg(' '.join, axis=1).to_numpy()
+        if kind == 'RNAmix': key = m.obs.batch.astype(str).to_numpy()[at] + key
+        yield name + ', wells summed', ref, 'protocol_batch', *bulks([at[key == k] for k in np.unique(key)], kind), what
+        yield name + ', single wells', ref, 'protocol_batch', *bulks([[i] for i in np.sort(np.random.default_rng(seed).choice(at, 200, replace=False))], kind), what
+
+def ceiling(say):
+    "How far the wells themselves go: sizes fitted to the true fractions; profiles of the pure wells, which are among the samples, instead of a reference"
+    name, ref, groups, b, truth, _ = next(x for x in mixtures(0) if x[0] == 'Tian, cell mixtures, wells summed')
+    T, lost, own = truth.to_numpy(), [], b[truth.max(axis=1).to_numpy() > .999]
+    pure = own.X.toarray()[truth.loc[own.obs_names].to_numpy().argmax(1).argsort()]
+    P, N = to_one(pure.astype(float)), pure.sum(1, keepdims=True)
+    B, on, Y, n = meet(b, None, signature(ref, 'cell_type', groups), .5)
+    for what, s, Y in (('reference: single cells', signature(ref, 'cell_type', groups).on(on), Y), ('reference: their own pure wells', Signature(truth.columns, b.var_names, P, (P + 1/N)/N, np.ones(3), np.full(3, 100)), to_one(b.X.toarray()))):
+        at, k = informative(s), s.types.get_indexer(truth.columns)
+        for method, f in (('em', lambda y, n: em_shares(y, s, at)), ('weighted', lambda y, n: weighted_shares(y, s, at, reads=n)[0])):
+            R = to_one(np.array([f(y, m) for y, m in zip(Y, n)])[:, k])
+            fit = least_squares(lambda z: (to_one(R/np.exp(np.r_[0, z])) - T).ravel(), [0, 0]).x
+            lost.append(dict(what=what, method=method) | {f'CCC, {sizes}': scores(to_one(R/v), T)['CCC'] for sizes, v in (('sizes of the reference', s.size[k]), ('sizes fitted to the truth', np.exp(np.r_[0, fit])))})
+    say(f'\n{name}: what the data allow\n{pd.DataFrame(lost).round(3).to_string(index=False)}')
 
 blood = {'T': ['Naive CD4 T', 'Memory CD4 T', 'CD8 T'], 'Mono': ['CD14+ Mono', 'FCGR3A+ Mono'], 'B': ['B'], 'DC': ['DC'], 'NK': ['NK']}
 
@@ -101,25 +120,38 @@ def plain(d, bulk):
     R = np.array([to_one(nnls(s.share.T, y)[0]) for y in B])
     return {k: pd.DataFrame(v, b.obs_names, s.types) for k, v in dict(read_shares=R, proportions=cell_shares(R, s.size)).items()}
 
-def one(d, bulk, truth, what, slow=True):
+def of_molecules(d):
+    "The same, whose proportions are shares of molecules (every cell counts as equally large)"
+    return Deconvolver(replace(d.signature, size=np.ones(len(d.signature.types))), d.net, d.net_at, d.tables, d.labels)
+
+def covered(r, truth):
+    "How many intervals hold the truth, over the types that both sides name alike"
+    both = [t for t in truth if t in r.proportions]
+    return float(((r.interval.low[both] <= truth[both]) & (truth[both] <= r.interval.high[both])).to_numpy().mean())
+
+def one(d, bulk, truth, what, slow=True, counted=None):
     "Scores of all methods on one set of bulks"
     rows, t = {}, truth.to_numpy()
+    if what == 'read_shares': d = of_molecules(d)
     for m in ['auto', 'nnls', 'weighted', *(['svr'] if slow else []), 'em', 'tape']:
         start = time.process_time()
         r = d.deconvolve(bulk, m)
-        rows[m] = scores(matched(getattr(r, what), truth), t) | dict(seconds=time.process_time() - start)
-        if what == 'proportions' and list(truth) == list(r.proportions) and m != 'svr': rows[m]['coverage'] = float(((r.interval.low <= truth) & (truth <= r.interval.high)).to_numpy().mean())
-    rows['NNLS, all genes'] = scores(matched(plain(d, bulk)[what], truth), t)
+        rows[m] = scores(matched(r.proportions, truth), t) | dict(seconds=time.process_time() - start) | ({} if m == 'svr' else dict(coverage=covered(r, truth)))
+    if counted:
+        r = counted.deconvolve(bulk)
+        rows['auto, cells counted'] = scores(matched(r.proportions, truth), t) | dict(coverage=covered(r, truth))
+    rows['NNLS, all genes'] = scores(matched(plain(d, bulk)['proportions'], truth), t)
     rows['best constant'] = scores(np.tile(t.mean(0), (len(t), 1)), t)
     return pd.DataFrame(rows).T
 
 def repeat(task, seed):
     "One repeat of a task: rows of scores"
-    trained, rows = None, []
+    trained, counted, rows = None, None, []
     for name, ref, groups, bulk, truth, what in tasks[task](seed):
         start = time.process_time()
         if trained is None: trained = Deconvolver.train(ref, groups=groups, seed=seed, progress=False); took = time.process_time() - start
-        table = one(trained, bulk, truth, what, slow='single' not in name)
+        if 'cells' in bulk.obs and not counted: counted = trained.resized(bulk, bulk.obs.cells)      # on the first bulks whose cells are known: the summed wells
+        table = one(trained, bulk, truth, what, slow='single' not in name, counted=counted)
         print(f'{name}, repeat {seed}: {len(truth)} bulks\n{table.round(3).to_string()}', flush=True)
         rows.append(table.rename_axis('method').reset_index().assign(task=name, repeat=seed, bulks=len(truth), training=took))
     return pd.concat(rows)
@@ -145,17 +177,32 @@ def speed(say):
     peak = int(next(l for l in open('/proc/self/status') if l.startswith('VmHWM')).split()[1])/2**20
     say(f'\n11 types x 6,000 genes, 3,000 cells: trained in {trained:.0f} CPU-s ({wall:.0f} s on a shared machine), 1,000 bulks in {took:.1f} CPU-s ({again:.1f} s), peak memory {peak:.2f} GiB; RMSE {scores(r.proportions, shared(b))["RMSE"]:.4f}')
 
-def coverage(say, splits=10):
-    "Intervals on mixtures of cells that the reference does not hold"
-    rows = []
-    for seed in range(splits):
-        train, test = sg.split(demo_cells(), by='cell_type', test=.5, seed=seed)
+def held_out(kind, seed):
+    "Reference, its groups, and cells that it does not hold: other halves, or the last of four donors"
+    if kind == 'simulated, a new donor':
+        a = simulate(1600, 1500, n_types=8, n_donors=4, depth=3000, seed=seed)
+        new = a.obs.donor.astype(str).to_numpy() == sorted(a.obs.donor.astype(str).unique())[-1]
+        return a[~new].copy(), 'donor', a[new].copy()
+    a = demo_cells() if kind == 'demo cells, other half' else data('pbmc3k_10x.h5ad')
+    if kind == 'PBMC3k, other half': a = a[a.obs.cell_type != 'unassigned'].copy()
+    train, test = sg.split(a, by='cell_type', test=.5, seed=seed)
+    return train, None, test
+
+kinds = {'demo cells, other half': 4, 'simulated, a new donor': 5, 'PBMC3k, other half': 3}      # references of each
+
+def coverage(say, only=None, rows=None):
+    "Intervals on 100 mixtures of cells that the reference does not hold, again and again"
+    found = pd.read_csv(rows) if rows and rows.exists() else pd.DataFrame()
+    for kind, seed in only if only is not None else [(k, i) for k, n in kinds.items() for i in range(n)]:
+        train, groups, test = held_out(kind, seed)
         b = pseudo_bulk(test, n_samples=100, missing=.4, seed=seed)
-        r = Deconvolver.train(train, seed=seed, progress=False, per=40).deconvolve(b)
-        rows.append(((r.interval.low <= shared(b)) & (shared(b) <= r.interval.high)).mean())
-        print(seed, rows[-1].mean().round(3), flush=True)
-    table = pd.DataFrame(rows)
-    say(f'\nDemo cells, {splits} random halves x 100 mixtures: 90% intervals cover {table.to_numpy().mean():.3f} (sd over halves {table.mean(axis=1).std():.3f})\nper type: {table.mean().round(2).to_dict()}')
+        r = Deconvolver.train(train, groups=groups, seed=seed, progress=False).deconvolve(b)
+        inside = ((r.interval.low <= shared(b)) & (shared(b) <= r.interval.high)).to_numpy()
+        found = pd.concat([found, pd.DataFrame([dict(kind=kind, seed=seed, mixtures=len(inside), covers=inside.mean(), worst_type=inside.mean(0).min(), width=(r.interval.high - r.interval.low).to_numpy().mean())])])
+        if rows: found.round(5).to_csv(rows, index=False)
+        print(found.iloc[[-1]].to_string(header=False), flush=True)
+    table = found.groupby('kind', sort=False).agg(references=('seed', 'size'), mixtures=('mixtures', 'sum'), covers=('covers', 'mean'), sd=('covers', 'std'), worst_type=('worst_type', 'mean'), width=('width', 'mean'))
+    say(f'\n90% intervals on {found.mixtures.sum():,} mixtures of held-out cells: {found.covers.mean():.3f} hold the truth\n{table.rename_axis(None).round(3).to_string()}')
 
 def sctape(python, say, repeats=(0,), limit=1500):
     "The package itself, in its own interpreter and process, from files in its own formats; its memory grows less with this threshold of malloc"
@@ -182,14 +229,16 @@ def main():
     args.add_argument('--out', type=Path, help='file that the tables are added to')
     args.add_argument('--rows', type=Path, help='file that scores are added to after each repeat; with no tasks, its tables are printed')
     args.add_argument('--sctape', metavar='PYTHON', help='an interpreter that has scTAPE 1.1.2')
-    for flag in ('small', 'speed', 'coverage'): args.add_argument(f'--{flag}', action='store_true')
+    args.add_argument('--coverage', nargs='*', metavar='WORD', help='intervals on held-out cells: all references, or those with a word in their name (see `kinds`)')
+    for flag in ('small', 'speed', 'ceiling'): args.add_argument(f'--{flag}', action='store_true')
     args = args.parse_args()
     warnings.simplefilter('ignore')
     def say(text):
         print(text, flush=True)
         if args.out: args.out.open('a').write(text.lstrip('\n') + '\n\n')
     if args.speed: return speed(say)
-    if args.coverage: return coverage(say)
+    if args.ceiling: return ceiling(say)
+    if args.coverage is not None: return coverage(say, [(k, i) for k in kinds if any(w in k for w in args.coverage) for i in args.repeats if i < kinds[k]] if args.coverage else None, args.rows)
     if args.sctape: return sctape(args.sctape, say, args.repeats)
     jobs = [('demo', 0)] if args.small else [(t, i) for i in args.repeats for t in args.tasks if t != 'hoek' or i == 0]
     rows = pd.read_csv(args.rows) if args.rows and args.rows.exists() else None

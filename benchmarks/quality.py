@@ -4,13 +4,16 @@
     python benchmarks/quality.py --small             600 against 600 cells of 1,000 genes, under a minute
     python benchmarks/quality.py --real              floors and a gene-by-gene generator on PBMC3k, paul15, Tian (SCGM_DATA), seeds 0 1 2
     python benchmarks/quality.py --real --seeds 0 --forests    the same with 200 trees and all cells in every forest
+    python benchmarks/quality.py --forests           seconds of the forests alone at full size, with and without the limits
 """
 import os, resource, time
 from argparse import ArgumentParser
 from pathlib import Path
 import numpy as np, pandas as pd, scipy.sparse as sp
 from anndata import AnnData, read_h5ad
-from scgm_nb.data import split
+from scgm_nb.data import normalise, split
+from scgm_nb.distances import fit_space
+from scgm_nb.measures import Cells, forest_figures
 from scgm_nb.quality import evaluate
 
 def counts(n, genes, seed, types=8, chunk=500):
@@ -36,6 +39,20 @@ def speed(n, genes, train):
     print(f'{n:,} against {n:,} cells, {train:,} training cells, {genes:,} genes, {real.X.nnz/n:.0f} genes per cell: {time.time() - start:.0f} s, peak {peak():.2f} GiB (the cells alone: {before:.2f}); '
           f'{len(report.table)} figures, {len(report.failed)} off the floor', flush=True)
     return report
+
+def forests(n=2000, genes=20_000, splits=20):
+    "Seconds of the two forests of one comparison (which never has more than 2,000 cells a side), and what an `evaluate` spends on all of its forests"
+    real, fake = (counts(n, genes, seed) for seed in (1, 2))
+    space = fit_space(normalise(real))
+    real, fake = (Cells(c.X, normalise(c), c.obs['cell_type'].to_numpy(str)).at(space) for c in (real, fake))
+    took = {}
+    for most, trees in ((1000, 25), (1000, 200), (None, 200)):
+        start = time.time()
+        found = forest_figures(real, fake, trees, most)
+        took[most, trees] = time.time() - start
+        print(f'{min(most or n, n):,} cells a side, {trees} trees: {took[most, trees]:.1f} s, AUC {np.round([*found.values()], 3)}', flush=True)
+    limited, lifted = splits*took[1000, 25] + took[1000, 200], (splits + 3)*took[None, 200]
+    print(f'all forests of one evaluate with {splits} splits: {limited:.0f} s with the limits, {lifted:.0f} s without (forests=(None, 200, 3)), {lifted/limited:.0f} times as long', flush=True)
 
 def sets(seed=0):
     "The three data sets, each split by `seed` (0 is the standard split of the book)"
@@ -79,4 +96,5 @@ if __name__ == '__main__':
     args.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2]); args.add_argument('--forests', action='store_true', help='200 trees, all cells, three splits')
     args = args.parse_args()
     if args.real: real(args.seeds, (None, 200, 3) if args.forests else (1000, 25, 1))
+    elif args.forests: forests()
     else: speed(*(600, 1000, 600) if args.small else (10_000, 20_000, 10_000))

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['verbs', 'command', 'mistyped', 'find_verb', 'aside', 'answer', 'text', 'row', 'table', 'plain', 'code_of', 'complain',
            'overview', 'run', 'main', 'depth', 'portrait', 'scgm_check', 'scgm_convert', 'scgm_qc', 'scgm_evaluate',
-           'scgm_datasets', 'scgm_fetch', 'columns_of', 'wanted', 'about_model', 'scgm_train', 'scgm_generate',
-           'scgm_finetune', 'open_model', 'pairs', 'wishes_of', 'scgm_edit', 'scgm_enhance', 'put_table',
-           'scgm_pseudobulk', 'scgm_deconvolve', 'scgm_bulk2sc', 'scgm_demo']
+           'scgm_datasets', 'scgm_fetch', 'columns_of', 'wanted', 'unless_there', 'about_model', 'scgm_train',
+           'scgm_generate', 'scgm_finetune', 'open_model', 'pairs', 'wishes_of', 'scgm_edit', 'scgm_enhance',
+           'put_table', 'scgm_pseudobulk', 'scgm_deconvolve', 'scgm_bulk2sc', 'quick', 'scgm_demo']
 
 # %% ../nbs/07a_cli.ipynb #3686c1a3
 import errno, json, math, re, signal, sys, traceback, warnings
@@ -234,6 +234,10 @@ def wanted(
     return {tuple(k.strip() for k in name.split('/')): int(n) for name, _, n in parts}
 
 # %% ../nbs/07a_cli.ipynb #d6fce3e6
+def unless_there(out, overwrite=False):
+    "Before minutes of work, not after them: refuse a target that is there already"
+    if Path(out).exists() and not overwrite: raise FileExistsError(f'{out} exists; another name, or --overwrite where the verb has it')
+
 def about_model(gm): return dict(labels=gm.labels, genes=len(gm.genes), latent=gm.vae.latent_size, learned_from=int(gm.net.count.sum()), hash=gm.hash)
 
 def scgm_train(
@@ -242,13 +246,16 @@ def scgm_train(
     labels:str=None,       # columns to generate by, with commas between
     covariates:str=None,   # columns that the decoder is told too: batch, donor
     kind:str='nb',         # likelihood: nb, zinb, poisson, bernoulli
+    steps:int=None,        # updates of each network, for a first try in seconds; without it as many as the cells need
     seed:int=0,            # of everything random
     resume:str=None,       # folder for checkpoints, to begin in or to go on from
     overwrite:bool=False,  # replace an older model
 ):
     """Learn to generate cells
     scgm train cells.h5ad models/mine --labels cell_type"""
-    gm = sg.ScGM.train(sg.read(file), columns_of(labels), columns_of(covariates), kind=kind, seed=seed, resume=resume)
+    unless_there(out, overwrite)
+    if kind not in ('nb', 'zinb', 'poisson', 'bernoulli'): raise sg.ScgmError(f'kind={kind!r} is not known', fix='--kind nb, zinb, poisson or bernoulli')
+    gm = sg.ScGM.train(sg.read(file), columns_of(labels), columns_of(covariates), kind=kind, steps=steps, net_steps=steps, seed=seed, resume=resume)
     return dict(model=str(gm.save(out, overwrite=overwrite)), **about_model(gm))
 
 def scgm_generate(
@@ -261,8 +268,10 @@ def scgm_generate(
 ):
     """Draw new cells, a chunk at a time
     scgm generate demo new.h5ad --cells "CD19+ B=30, Dendritic=20" """
+    unless_there(out)
     gm = open_model(model)
     made = gm.generate(wanted(cells), seed=seed, library='like-training' if library is None else library, balanced=balanced, to=out, progress=True)
+    made.file.close()
     return dict(written=out, cells=made.n_obs, genes=made.n_vars, **{c: made.obs[c].value_counts().loc[lambda n: n > 0].to_dict() for c in gm.labels})
 
 def scgm_finetune(
@@ -270,12 +279,14 @@ def scgm_finetune(
     file:str,                # new cells with raw counts and the label columns of the model
     out:str,                 # folder for the new model
     old:str=None,            # the old training cells; without them the model rehearses with its own
+    steps:int=None,          # updates of each network, for a first try in seconds; without it as many as the cells need
     seed:int=0,              # of everything random
     overwrite:bool=False,    # replace an older model
 ):
     """Teach a model new cells without forgetting the old ones
     scgm finetune models/mine more.h5ad models/more"""
-    gm = open_model(model).finetune(sg.read(file), sg.read(old) if old else None, seed=seed)
+    unless_there(out, overwrite)
+    gm = open_model(model).finetune(sg.read(file), sg.read(old) if old else None, steps=steps, net_steps=steps, seed=seed)
     return dict(model=str(gm.save(out, overwrite=overwrite)), changes=gm.diff().round(3).reset_index().to_dict('records'), **about_model(gm))
 
 def open_model(folder): return sg.demo_model() if folder == 'demo' else sg.ScGM.load(folder)
@@ -305,6 +316,7 @@ def scgm_edit(
 ):
     """The same cells under another name, or with other genes
     scgm edit demo cells.h5ad edited.h5ad --to "cell_type=CD19+ B" """
+    unless_there(out, overwrite)
     edited = open_model(model).edit(sg.read(file), pairs(to), genes=wishes_of(genes), method=method, strength=strength, reference=sg.read(reference) if reference else None, seed=seed)
     return dict(written=str(sg.write(edited, out, overwrite=overwrite)), cells=edited.n_obs)
 
@@ -318,6 +330,7 @@ def scgm_enhance(
 ):
     """Bring poor cells to a common depth: their own counts, and what the model adds
     scgm enhance demo cells.h5ad enhanced.h5ad --depth 2000"""
+    unless_there(out, overwrite)
     better = open_model(model).enhance(sg.read(file), output='counts', depth=depth, seed=seed)
     return dict(written=str(sg.write(better, out, overwrite=overwrite)), cells=better.n_obs, counts_per_cell=float(np.median(np.asarray(better.X.sum(1)).ravel())))
 
@@ -373,16 +386,22 @@ def scgm_bulk2sc(
     n:int=2000,               # cells of each sample
     match:str='pseudobulk',   # cells whose sum is the bulk; or proportions: cells of the reference
     generator:str='scgm',     # what is trained: scgm or gmvae
+    steps:int=None,           # updates of each network, for a first try in seconds; without it as many as the cells need
     save:str=None,            # folder in which to keep what was learned
     seed:int=0,               # the same seed, the same cells
 ):
     """Bulk samples in, single cells out
     scgm bulk2sc cells.h5ad bulk.tsv new.h5ad --units tpm --n 2000"""
+    unless_there(out)
     samples = sg.read_bulk(bulk, units)
-    b = sg.Bulk2SC.load(reference) if (Path(reference)/'SHA256SUMS').exists() or (Path(reference)/'generator').exists() else sg.Bulk2SC.train(sg.read(reference, labels), labels, generator=generator, seed=seed)
+    saved = (Path(reference)/'SHA256SUMS').exists() or (Path(reference)/'generator').exists()
+    b = sg.Bulk2SC.load(reference) if saved else sg.Bulk2SC.train(sg.read(reference, labels), labels, generator=generator, seed=seed, **quick(steps))
     if save: b.save(save)
     made = b.generate(samples, n, match=match, seed=seed, to=out, progress=True)
+    made.file.close()
     return dict(written=out, samples=samples.n_obs, cells=made.n_obs, genes=made.n_vars)
+
+def quick(steps): return dict(steps=steps, net_steps=steps, deconv=dict(steps=steps)) if steps else {}
 
 # %% ../nbs/07a_cli.ipynb #0d0c0624
 def scgm_demo(

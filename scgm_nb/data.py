@@ -214,9 +214,9 @@ def ids_in(names): return [m for s in names if s[:3] == 'ENS' and (m := ensembl.
 def dates_in(names): return [s for s in names if '-' in s and dates.fullmatch(s)]
 
 # %% ../nbs/00_data.ipynb #56de2c2c
-def id_kinds(names):
+def id_kinds(names, ids=None):
     "The share of each kind of name: symbol, peak (`chr1:100-200`), or Ensembl id by species"
-    n = Counter({None: 'human', 'MUS': 'mouse'}.get(m[1], (m[1] or '').lower()) + ' ensembl' for m in ids_in(names))
+    n = Counter({None: 'human', 'MUS': 'mouse'}.get(m[1], (m[1] or '').lower()) + ' ensembl' for m in (ids_in(names) if ids is None else ids))
     n['peak'] = sum(bool(peaks.fullmatch(s)) for s in names if '-' in s or '_' in s)
     n['symbol'] = len(names) - n.total()
     return pd.Series({k: v/len(names) for k, v in n.items() if v}, dtype=float)
@@ -247,9 +247,9 @@ everywhere = {*'ACTB GAPDH B2M MALAT1 EEF1A1 RPL3 RPS3 RPLP0 TMSB4X FTL FTH1 TPT
 
 def look_like_genes(names):
     "Do these names look like genes (rather than barcodes)?"
-    names = [*map(str, names)]
-    have = {*names}
-    return sum(not have.isdisjoint((s, s.title(), s.lower())) for s in everywhere) >= 3 or len(ids_in(names[:1000])) > .5*min(len(names), 1000) > 0
+    names = pd.Index(names)     # which finds a name at once
+    found = sum(s in names or s.title() in names or s.lower() in names for s in everywhere)
+    return found >= 3 or len(ids_in([*map(str, names[:1000])])) > .5*min(len(names), 1000) > 0
 
 # %% ../nbs/00_data.ipynb #a684254f
 def check_genes(
@@ -260,7 +260,7 @@ def check_genes(
     mixed_ids=False,     # accept symbols and Ensembl ids side by side
 ):
     "Raise unless every gene has one sound name"
-    names = list(names)
+    names = pd.Index(names).tolist()
     if not plain(names): refuse_blanks(names)
     refuse_dates(names)
     refuse_mixture(names, strip_version, mixed_ids)
@@ -289,11 +289,12 @@ def refuse_dates(names):
         'a spreadsheet turned MARCH1, SEPT2, DEC1 into dates', 'adata.var_names = restore_dates(adata.var_names)')
 
 def refuse_mixture(names, strip_version, mixed_ids):
-    versions = [m[0] for m in ids_in(names) if m[2]]
+    ids = ids_in(names)
+    versions = [m[0] for m in ids if m[2]]
     if versions and not strip_version: raise GeneError(f'{many(len(versions), "Ensembl id")} with a version', some(versions),
         'the same gene has another version in the next file, and would not be found', 'check(adata, strip_version=True), or the same at read')
     if not len(names): return
-    kinds = id_kinds(names)
+    kinds = id_kinds(names, ids)
     species = kinds[kinds.index.str.endswith('ensembl') & (kinds > .05)]
     if (kinds > .2).sum() < 2 and len(species) < 2 or mixed_ids: return
     raise GeneError('the names of the genes are of several kinds', shares(names),
@@ -383,8 +384,9 @@ def hint_layer(adata, error, layer):
 # %% ../nbs/00_data.ipynb #5499decc
 def check_cells(cells, genes):
     "Raise where cells share a name, or where the table lies on its side"
-    blank = [] if plain(list(cells)) else [i for i, c in enumerate(cells) if not str(c).strip()]
-    if blank: raise FormatError(f'{many(len(blank), "cell")} without a name', f'rows {some(blank)}', 'labels and results are joined by name', 'adata.obs_names = [f"cell {i}" for i in range(adata.n_obs)]')
+    if not all(map(str.strip, map(str, cells.tolist()))):
+        blank = [i for i, c in enumerate(cells) if not str(c).strip()]
+        raise FormatError(f'{many(len(blank), "cell")} without a name', f'rows {some(blank)}', 'labels and results are joined by name', 'adata.obs_names = [f"cell {i}" for i in range(adata.n_obs)]')
     if not cells.is_unique: raise FormatError(f'{many(cells.duplicated().sum(), "cell")} with the name of another', f'cells {some(cells[cells.duplicated()].unique())}',
         'labels and results are joined by name', 'adata.obs_names_make_unique()')
     if look_like_genes(cells) and not look_like_genes(genes): raise FormatError('the table lies on its side: its cells are named like genes', f'cells {some(cells)}',

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['look', 'canvas', 'dots', 'part_cells', 'part_refusals', 'refusal', 'part_split', 'part_map', 'part_quality',
-           'part_generate', 'part_bulk', 'inline', 'section', 'demo_page', 'parts', 'demo']
+           'part_generate', 'part_bulk', 'no_warnings', 'part_edit', 'inline', 'section', 'demo_page', 'parts', 'demo']
 
 # %% ../nbs/07b_demo.ipynb #7c3d4d76
 import html, math, time, warnings
@@ -119,6 +119,35 @@ def part_bulk(demo):
     return 'Cells out of a bulk', f'{balance(made).round(3).to_string()}\n\n{shares.to_string()}', [fig]
 
 
+# %% ../nbs/07b_demo.ipynb #996a3c00
+def no_warnings(): return warnings.catch_warnings(action='ignore', category=sg.DataWarning)     # of rare types, which the first part has named
+
+def part_edit(demo):
+    "The same cells, one gene turned up"
+    cells, gene = demo.test[:30].copy(), 'LYZ'
+    with no_warnings(): edited = sg.demo_model().edit(cells, genes={gene: ('fold', 4)}, method='ddpm', seed=demo.seed)
+    before, after = (c[:, gene].X.toarray().ravel() for c in (cells, edited))
+    a, b = (sg.normalise(c)[:, c.var_names != gene].toarray() for c in (cells, edited))
+    own = (((b[:, None] - a)**2).sum(2).argmin(1) == np.arange(len(a))).mean()
+    fig, ax = canvas()
+    ax.scatter(before, after, s=12); ax.axline((0, 0), slope=4, ls=':', c='k'); ax.set(xlabel=f'{gene}, counts before', ylabel='after')
+    return 'The same cells, one gene fourfold', f'{gene}: {before.mean():.1f} counts a cell before, {after.mean():.1f} after; {own:.0%} of the cells are nearest to themselves (chance: {1/len(a):.0%})', [fig]
+
+# %% ../nbs/07b_demo.ipynb #ddc4493d
+def part_bulk(demo):
+    "Mixtures whose shares are known, taken apart"
+    with no_warnings():
+        bulk = sg.pseudo_bulk(demo.test, n_samples=6, seed=demo.seed)
+        d = sg.Deconvolver.train(demo.train, per=5, steps=100, seed=demo.seed, progress=False)
+    truth, found = bulk.obsm['fractions'], d.deconvolve(bulk).proportions
+    truth = np.asarray(truth[found.columns])
+    always = demo.train.obs['cell_type'].value_counts(normalize=True)[found.columns].to_numpy()
+    error = lambda guess: float(((guess - truth)**2).mean()**.5)
+    fig, ax = canvas()
+    for j, kind in enumerate(found.columns): ax.scatter(truth[:, j], found[kind], s=12, label=kind)
+    ax.axline((0, 0), slope=1, ls=':', c='k'); ax.set(xlabel='share of the cells', ylabel='found'); ax.legend(fontsize=6, frameon=False)
+    return 'What is in a mixture?', f'off by {error(found.to_numpy()):.3f} (root mean square); always the shares of the training cells: {error(always):.3f}', [fig]
+
 # %% ../nbs/07b_demo.ipynb #9ef8856a
 def inline(figure):
     "A figure as an HTML image that needs no other file"
@@ -145,10 +174,10 @@ def demo(
 ):                     # what was found, and where the page is
     "Run the main job of the book on cells that come along, and write a page of figures"
     so_far, folder, shown, start = SimpleNamespace(seed=seed), Path(out), [], time.time()
+    folder.mkdir(parents=True, exist_ok=True)      # now, and not after all the work, where this cannot be a folder
     for part in parts():
         since = time.time()
         shown.append((*part(so_far), time.time() - since))
-    folder.mkdir(parents=True, exist_ok=True)
     cells, new = (sg.write(c, folder/f'{name}.h5ad', overwrite=True) for name, c in (('cells', so_far.cells), ('new_cells', so_far.new)))
     with in_place_of(folder/'index.html', overwrite=True) as new: new.write_text(demo_page([section(*each) for each in shown]), encoding='utf-8')
     return {title: words for title, words, *_ in shown} | dict(page=str(folder/'index.html'), cells=str(cells), new_cells=str(new), seconds=round(time.time() - start, 1))

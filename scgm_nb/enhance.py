@@ -6,7 +6,7 @@
 __all__ = ['split_molecules', 'binom_part', 'clean', 'pooled_neighbours', 'foretold', 'best_of', 'faked']
 
 # %% ../nbs/04b_enhance.ipynb #1eedbe85
-import numpy as np, pandas as pd, scipy.sparse as sp, warnings
+import numpy as np, pandas as pd, scipy.sparse as sp, torch
 from anndata import AnnData
 from fastcore.basics import patch
 from scipy.stats import ttest_ind
@@ -15,11 +15,14 @@ from sklearn.neighbors import NearestNeighbors
 # %% ../nbs/04b_enhance.ipynb #c2e4df97
 from .data import *
 from .simulate import cell_noise, nb_counts
+from .batches import *
 from .scgm import *
 from .finetune import *
 from .sdedit import *
 from .wishes import *
-from .sdedit import thinned, written
+from .moved import *
+from .moved import thinned
+from .sdedit import written
 
 # %% ../nbs/04b_enhance.ipynb #aa81d90d
 def split_molecules(
@@ -47,13 +50,15 @@ def clean(X):
 def pooled_neighbours(
     X,       # counts
     z,       # where the cells are
-    k=30,    # neighbours, the cell itself among them
+    k=30,    # neighbours
     *,
+    itself=True,   # is the cell one of them?
     of=None, # (counts, places) of the cells to choose from; None: the same
 ):           # CSR: share of each gene in the pooled counts
-    "Shares of the genes in a cell and its neighbours"
+    "Shares of the genes in the pooled counts of neighbours"
     theirs, there = (X, z) if of is None else of
-    near = NearestNeighbors(n_neighbors=min(k, len(there))).fit(there).kneighbors(z, return_distance=False)
+    found = NearestNeighbors(n_neighbors=min(k, len(there) - 1 + itself)).fit(there)
+    near = found.kneighbors(z if itself or of else None, return_distance=False)
     pool = sp.csr_matrix((np.ones(near.size, np.float32), (np.repeat(np.arange(len(z)), near.shape[1]), near.ravel())), (len(z), len(there))) @ theirs
     return sp.diags(1/np.maximum(np.asarray(pool.sum(1)).ravel(), 1)) @ pool
 
@@ -66,17 +71,24 @@ def foretold(share, hidden):
 
 # %% ../nbs/04b_enhance.ipynb #09cb45df
 @patch
+def placed_again(self: ScGM, X, y=None, *, chunk=512, **climb):
+    "Latent numbers of cells at second sight, a chunk at a time"
+    parts = [np.arange(lo, min(lo + chunk, X.shape[0])) for lo in range(0, X.shape[0], chunk)]
+    return np.concatenate([self.refined(X[rows], None if y is None else y[rows], rows=rows, **climb)[:, :-1] for rows in parts])
+
+@patch
 def smoothed(self: ScGM,
     X,         # counts
     *,
     weight,    # of the decoder
     k,         # neighbours
     y=None,    # codes, where the decoder is told
+    z=None,    # where the cells are; None: found at second sight
     chunk=512, # cells at a time
 ):             # yields rows and their shares, dense
     "Blend of decoder and neighbours, a chunk at a time"
-    z = np.concatenate([self.placed(X[lo:lo + chunk], rows=np.arange(lo, min(lo + chunk, X.shape[0])))[:, :-1] for lo in range(0, X.shape[0], chunk)])
-    pool = pooled_neighbours(X, z/np.maximum(z.std(0), 1e-6), k)
+    z = self.placed_again(X, y, chunk=chunk) if z is None else z
+    pool = pooled_neighbours(X, z/np.maximum(z.std(0), 1e-6), k, itself=False)
     for lo in range(0, X.shape[0], chunk):
         s = slice(lo, min(lo + chunk, X.shape[0]))
         yield s, weight*np.exp(self.log_shares(z[s], None if y is None else y[s])) + (1 - weight)*pool[s].toarray()
@@ -97,7 +109,8 @@ def choose_smoothing(self: ScGM,
     seen, hidden = split_molecules(X[at], seed=seed, rows=at)
     full = np.asarray(seen.sum(1)).ravel() > 0
     seen, hidden, y = seen[full], hidden[full], None if y is None else y[at][full]
-    def loss(w, k): return np.mean([foretold(share, hidden[s]) for s, share in self.smoothed(seen, weight=w, k=k, y=y, chunk=max(len(at), 1))])
+    z = self.placed_again(seen, y, seed=seed)
+    def loss(w, k): return sum(foretold(share, hidden[s])*len(share) for s, share in self.smoothed(seen, weight=w, k=k, y=y, z=z))/len(z)
     return pd.DataFrame({k: {w: loss(w, k) for w in weights} for k in ks}).rename_axis('weight').rename_axis('neighbours', axis=1)
 
 # %% ../nbs/04b_enhance.ipynb #fe23548d
@@ -156,7 +169,9 @@ def enhanced_part(self: ScGM, X, share, ℓ, *, output, least, rows, seed):
 @patch
 def spread(self: ScGM, X, ℓ, weight, rows, y, n_draws, least, seed):
     "Spread of the decoder's part over draws of the latent numbers"
-    draws = [ℓ[:, None]*np.exp(self.log_shares(self.placed(X, rows=rows, draw=d + 1, seed=seed)[:, :-1], y)) for d in range(n_draws)]
+    m, lv = self.climbed(X, y, rows=rows, seed=seed)
+    noise = lambda d: cell_normal((seed, 21, d + 1), torch.as_tensor(rows, device=m.device), m.shape[1]).float()
+    draws = [ℓ[:, None]*np.exp(self.log_shares((m + (lv/2).exp()*noise(d)).cpu().numpy(), y)) for d in range(n_draws)]
     sd = weight*np.std(draws, 0)
     return sp.csr_matrix((sd*(sd >= least)).astype(np.float32))
 

@@ -5,381 +5,21 @@
 # %% auto #0
 __all__ = ['read', 'write']
 
-# %% ../nbs/00d_files.ipynb #2e15c659
-import bz2, codecs, csv, gzip, hashlib, io, json, os, re, warnings, zlib
-from collections import namedtuple
+# %% ../nbs/00d_files.ipynb #a39b5c9a
+import codecs, hashlib, io, json, os, re, warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from types import SimpleNamespace
 import h5py, numpy as np, pandas as pd, scipy.sparse as sp
 from anndata import AnnData
 from anndata.io import read_elem, write_elem
 from fastcore.meta import delegates
 
-# %% ../nbs/00d_files.ipynb #58d18989
+# %% ../nbs/00d_files.ipynb #4235f88d
 from .data import *
-from .data import falls, in_its_place, look_like_genes, many, scan, some
-
-# %% ../nbs/00d_files.ipynb #88bdf625
-def memory():
-    "Bytes of memory in this machine; 16 GB where the system does not tell"
-    return os.sysconf('SC_PAGE_SIZE')*os.sysconf('SC_PHYS_PAGES') if hasattr(os, 'sysconf') else 16e9
-
-def judge(need, stored, limit=None, what='the file'):
-    "Refuse a claim of `need` bytes that does not fit the machine, or cannot come from `stored` bytes"
-    limit = limit*1e9 if limit else memory()
-    if need > limit: raise LimitError(f'{what} would take {need/1e9:,.1f} GB in memory, more than the {limit/1e9:,.1f} GB allowed', f'{stored:,} bytes on disk',
-        'the program would be killed half-way', 'a machine with more memory, or limit= in GB if the claim is true')
-    if need > 1e8 and need > 1100*max(stored, 1): raise LimitError(f'{what} claims {need/1e9:,.1f} GB but has {stored:,} bytes', '',
-        'no compression shrinks counts so far: the header is wrong, or meant to harm', 'fetch the file again from its source')
-
-# %% ../nbs/00d_files.ipynb #c88ac89d
-def unpacker(path):
-    "What opens this file, judged by its first bytes"
-    with open(path, 'rb') as f: first = f.read(3)
-    return gzip.open if first[:2] == b'\x1f\x8b' else bz2.open if first == b'BZh' else open
-
-class Bounded(io.RawIOBase):
-    "A stream that refuses to give more than `most` bytes, and says so when it is cut or damaged"
-    def __init__(self, path, most):
-        self.path, self.most, self.given = Path(path), most, 0
-        self.f = unpacker(path)(path, 'rb')
-        with whole(path):
-            if self.f.peek(3)[:3] == b'\xef\xbb\xbf': self.f.read(3)
-
-    def readable(self): return True
-    def readinto(self, b):
-        with whole(self.path, f'{self.given:,} bytes could be read'): got = self.f.readinto(b)
-        self.given += got
-        if self.given > self.most: raise LimitError(f'more than {self.most:,} bytes come out of this file', str(self.path),
-            'it holds more than it says: damaged, or meant to fill the memory', 'fetch it again; a larger limit= if it is right')
-        return got
-
-    def close(self):
-        if hasattr(self, 'f'): self.f.close()
-        super().close()
-
-# %% ../nbs/00d_files.ipynb #dafd47e8
-@contextmanager
-def whole(path, got=''):
-    "Say what is known when a file turns out to be cut or damaged"
-    try: yield
-    except EOFError: raise FormatError('the file is cut: it ends in the middle', ', '.join(filter(None, [str(path), got])), 'an interrupted download or copy', 'fetch it again') from None
-    except (zlib.error, OSError) as e:
-        if getattr(e, 'errno', None): raise      # the disk is to blame, not the file
-        raise FormatError(f'the file is damaged ({e})', str(path), 'bytes were altered on the way', 'fetch it again') from None
-
-def open_text(path, most=None, encoding='utf-8'):
-    "Lines of a text file, compressed or not"
-    most = most or min(memory(), 1100*Path(path).stat().st_size + 10**6)
-    return io.TextIOWrapper(io.BufferedReader(Bounded(path, most), 1 << 20), encoding=encoding, newline='')
-
-# %% ../nbs/00d_files.ipynb #736b3193
-def lines_of(f, path):
-    "The lines of a text, none far longer than a file of this size can need"
-    most = 10**6 + 100*Path(path).stat().st_size
-    while line := f.readline(most):
-        if len(line) == most and line[-1] not in '\r\n': raise LimitError(f'a line of more than {most:,} letters', str(path), 'damaged, or meant to fill the memory', 'fetch it again')
-        yield line
-
-# %% ../nbs/00d_files.ipynb #da18adb5
-def sep_of(path): return ',' if '.csv' in Path(path).name.lower() else '\t'
-
-def read_rows(path, sep=None, encoding='utf-8', most=None):
-    "The rows of a small table as lists of text, `most` of them and one, without the blank ones"
-    with parsed(path, encoding), open_text(path, encoding=encoding) as f:
-        rows = csv.reader(lines_of(f, path), delimiter=sep or sep_of(path))
-        return list(islice((r for r in rows if r), None if most is None else most + 1))
-
-@contextmanager
-def parsed(path, encoding):
-    "Say where a text cannot be read as rows of text"
-    try: yield
-    except UnicodeError as e: raise FormatError(f'byte 0x{e.object[e.start]:02x} is no {encoding}' if hasattr(e, 'object') else f'this is no {encoding}: {e}', f'{path}, line {bad_line(path, encoding)}', 'names would be altered', 'encoding="latin-1", if it comes from an older Windows') from None
-    except csv.Error as e: raise FormatError(f'the text does not split into fields: {e}', str(path), 'a quotation mark that is never closed, or no table at all', 'close or remove it') from None
-
-def bad_line(path, encoding):
-    "The first line that does not decode"
-    for i, line in enumerate(io.BufferedReader(Bounded(path, memory())), 1):
-        try: line.decode(encoding)
-        except UnicodeError: return i
-
-# %% ../nbs/00d_files.ipynb #8f2eb0ce
-def guard(text): return "'" + text if text[:1] in tuple("=+-@'") else text
-def unguard(text): return text[1:] if text[:1] == "'" and text[1:2] in tuple("=+-@'") else text
-
-def open_new(path): return (gzip.open if str(path).lower().endswith('.gz') else open)(path, 'wt', newline='', encoding='utf-8')
-
-def csv_writer(f, sep):
-    "Lines that end in \\n; `csv` believes in \\r\\n, and so it quotes a name that holds either"
-    return csv.writer(SimpleNamespace(write=lambda line: f.write(line[:-2] + '\n')), delimiter=sep)
-
-def write_rows(path, rows, sep='\t'):
-    with open_new(path) as f: csv_writer(f, sep).writerows(rows)
-
-# %% ../nbs/00d_files.ipynb #c8d14b5e
-Claim = namedtuple('Claim', 'rows cols n lines start field')     # genes, cells, entries; lines and bytes before the first entry; integer or real
-
-def mtx_header(path):
-    "What a Matrix Market file claims"
-    lines, at, start = lines_of(open_text(path, encoding='latin-1'), path), 1, 0
-    first = next(lines, ''); banner, start = first.lower().split(), len(first)
-    if banner[:3] != ['%%matrixmarket', 'matrix', 'coordinate'] or banner[4:] != ['general'] or banner[3] not in ('integer', 'real'):
-        raise FormatError('not a plain table of counts', f'{path}, line 1: {" ".join(banner)[:80]!r}', 'a %%MatrixMarket matrix coordinate integer general file is needed; pattern and symmetric ones leave values out',
-                          'write the matrix anew as "coordinate integer general"')
-    for line in lines:
-        at += 1; start += len(line)
-        if line.strip() and line[0] != '%': break
-    else: line = ''
-    if not re.fullmatch(r'\s*[1-9]\d{0,17}\s+[1-9]\d{0,17}\s+\d{1,18}\s*', line): raise FormatError('the line of sizes is missing', f'{path}, line {at}: {line[:80]!r}', fix='three whole numbers: genes cells entries')
-    return Claim(*map(int, line.split()), at, start, banner[3])
-
-# %% ../nbs/00d_files.ipynb #aaf47196
-def judge_mtx(path, limit=None):
-    "The header, after its claim was found possible"
-    claim = rows, cols, n, *_ = mtx_header(path)
-    size = Path(path).stat().st_size
-    text = size*(1 if unpacker(path) is open else 1032)
-    where = f'{path}: {rows:,} x {cols:,}, {n:,} entries, {size:,} bytes'
-    if 6*n > text: raise LimitError('the file is far too short for the entries it claims', where, 'the header is wrong, or meant to fill the memory', 'fetch it again')
-    if rows + cols > 1000 + 100*text: raise LimitError('the file is far too short for the cells and genes it claims', where, 'the header is wrong, or meant to fill the memory', 'fetch it again')
-    judge(12*n + 8*(rows + cols), size*1032, limit, str(path))
-    return claim
-
-# %% ../nbs/00d_files.ipynb #f860876c
-odd_number = re.compile(rb'(?<![\seE])[-+]|[-+](?![\d.])|\.\d*[-+.]|(?<!\d)\.(?!\d)|(?<![\d.])[eE]|[eE](?![-+]?\d)|[eE][-+]?\d+[.eE]')
-
-class Entries(Bounded):
-    "The entries of a Matrix Market text behind a plain header, every byte looked at"
-    def __init__(self, path, claim):
-        super().__init__(path, 64*claim.n + claim.start + 10**6)
-        with whole(path): self.f.read(claim.start)
-        self.allowed = b'0123456789-\t\n ' + (b'.eE+' if claim.field == 'real' else b'')
-        self.head = f'%%MatrixMarket matrix coordinate {claim.field} general\n{claim.rows} {claim.cols} {claim.n}\n'.encode()
-        self.tail, self.fields = b'\n', 0
-
-    def readinto(self, b):
-        if self.head:
-            b[:len(self.head)], got, self.head = self.head, len(self.head), b''
-            return got
-        got = super().readinto(b)
-        b[:got] = block = bytes(b[:got]).replace(b'\r', b'\n')
-        self.look(block if got else b'\n')
-        return got
-
-    def look(self, block):
-        "Raise for a letter that no number holds; count the fields"
-        if block.translate(None, self.allowed): raise ValueError('a letter that is no part of a number')
-        blank = np.frombuffer(self.tail[-1:] + block, np.uint8) <= 32
-        self.fields += np.count_nonzero(blank[:-1] > blank[1:])
-        at = block.rfind(b'\n') + 1
-        text, self.tail = (self.tail + block[:at], block[at:] or b'\n') if at else (b'', self.tail + block)
-        if len(self.tail) > 10**6: raise ValueError('a line without end')
-        if text.translate(None, b'0123456789\t\n ') and odd_number.search(text): raise ValueError('not a number')
-
-# %% ../nbs/00d_files.ipynb #c3bb6e3c
-def read_mtx(path, limit=None):
-    "A Matrix Market file of genes x cells as a CSR matrix of cells x genes"
-    from scipy.io import mmread
-    claim = judge_mtx(path, limit)
-    entries = Entries(path, claim)
-    try: M = mmread(io.BufferedReader(entries, 1 << 20), spmatrix=False)
-    except ScgmError: raise
-    except (ValueError, OverflowError) as e: raise broken_mtx(path, e, claim) from None
-    if entries.fields != 3*claim.n: raise broken_mtx(path, 'more than three fields in a line', claim)
-    X = sp.csr_matrix((M.data, (M.coords[1], M.coords[0])), (claim.cols, claim.rows))
-    if X.nnz < M.nnz: raise twice_mtx(path, M, claim.lines)
-    return X
-
-# %% ../nbs/00d_files.ipynb #fbd9b877
-def twice_mtx(path, M, at):
-    "The error for entries that stand twice, with their lines"
-    key = M.coords[0].astype(np.int64)*M.shape[1] + M.coords[1]
-    order = np.argsort(key, kind='stable')
-    second = np.sort(order[1:][np.diff(key[order]) == 0])
-    first = np.flatnonzero(key == key[second[0]])[0]
-    return FormatError(f'two entries in {many(len(second), "place")}', f'{path}, lines {at + 1 + first} and {at + 1 + second[0]}: gene {M.coords[0][second[0]] + 1}, cell {M.coords[1][second[0]] + 1}',
-        'adding the two and choosing one give different cells', 'write the file anew from its source')
-
-def broken_mtx(path, error, claim):
-    "The error for entries that cannot be read: count them, and find the first that is wrong"
-    found, where = 0, str(path)
-    for i, l in enumerate(lines_of(open_text(path, 64*claim.n + claim.start + 10**6, encoding='latin-1'), path), 1):
-        if i <= claim.lines or not l.strip(): continue
-        found += 1
-        if where == str(path) and not good_entry(l, claim): where = f'{path}, line {i}: {l.strip()[:60]!r}'
-    return FormatError(f'the header says {claim.n:,} entries, the file holds {found:,}' if found != claim.n else f'an entry cannot be read ({error})', where, 'the file is cut, or was altered', 'fetch it again')
-
-def good_entry(line, claim):
-    value = r'-?\d+' if claim.field == 'integer' else r'[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?'
-    place = re.fullmatch(rf'[ \t]*(\d{{1,18}})[ \t]+(\d{{1,18}})[ \t]+{value}\s*', line)
-    return place and 1 <= int(place[1]) <= claim.rows and 1 <= int(place[2]) <= claim.cols
-
-# %% ../nbs/00d_files.ipynb #9ebc2ca9
-def one_file(folder, pattern, needed=True, prefix=None):
-    "The only file in `folder` whose name matches; where samples share it, the one with this prefix, or without any"
-    names = sorted(p.name for p in Path(folder).iterdir() if p.name[0] != '.')
-    found = [n for n in names if re.search(pattern, n, re.I)]
-    if prefix is not None: found = [n for n in names if re.match(re.escape(prefix) + pattern, n, re.I)] or [n for n in names if re.match(pattern, n, re.I)]
-    if len(found) == 1 or not (found or needed): return Path(folder)/found[0] if found else None
-    raise FormatError(f'{"no file" if not found else f"{len(found)} files"} where one was expected', f'{folder}: {some(found) if found else pattern}', fix='keep one matrix, one list of barcodes, one of genes in a folder, or read(the matrix of one sample)')
-
-def prefix_of(name): return (re.match(r'(.*?)(matrix|barcodes|features|genes)\b', name, re.I) or ['', ''])[1]
-
-# %% ../nbs/00d_files.ipynb #7d5faf8b
-def read_names(path, n, what, encoding):
-    "The rows of a list of names, as many as the matrix needs, each name on one line"
-    rows = read_rows(path, sep='\t', encoding=encoding, most=n)
-    if len(rows) != n: raise FormatError(f'{"more" if len(rows) > n else f"{len(rows):,}"} {what} are named, the matrix has {n:,}', str(path), 'names would be given to the wrong ones', 'take both files from one source; is the matrix genes x cells?')
-    for i, r in enumerate(rows, 1):
-        if not r[0].strip() or any('\n' in t or '\r' in t for t in r): raise FormatError(f'a name that {"goes over several lines" if r[0].strip() else "is empty"}', f'{path}, row {i}: {r[0][:60]!r}', 'names would be given to the wrong ones', 'is there a quotation mark that should not be?')
-    if all(len(r) == 1 and ',' in r[0] for r in rows): raise FormatError('the names are separated by commas', f'{path}, row 1: {rows[0][0][:60]!r}', fix='separate them by tabs')
-    return pd.DataFrame([r[:3] for r in rows])
-
-# %% ../nbs/00d_files.ipynb #31be2c65
-def read_folder(folder, names='symbol', encoding='utf-8', limit=None, file=''):
-    "A 10x or bulk2sc folder: MTX of genes x cells, barcodes, genes, and perhaps a CSV of clusters; `file` names one of a sample"
-    shared = sum(bool(re.search(r'\.mtx(\.gz|\.bz2)?$', p.name, re.I)) and p.name[0] != '.' for p in Path(folder).iterdir()) > 1
-    prefix = prefix_of(file) if shared and file else None
-    matrix = Path(folder)/file if '.mtx' in file.lower() else one_file(folder, r'(matrix)?[^/]*\.mtx(\.gz|\.bz2)?$', prefix=prefix)
-    claim = judge_mtx(matrix, limit)
-    pick = lambda kind: one_file(folder, kind + r'\.tsv(\.gz|\.bz2)?$', prefix=prefix)
-    genes, barcodes = read_names(pick('(genes|features)'), claim.rows, 'genes', encoding), read_names(pick('barcodes'), claim.cols, 'cells', encoding)
-    adata = AnnData(read_mtx(matrix, limit), obs=pd.DataFrame(index=barcodes[0]), var=name_genes(genes, names))
-    adata.obs_names.name = adata.var_names.name = None
-    add_clusters(adata, folder, prefix or '', encoding)
-    return adata
-
-# %% ../nbs/00d_files.ipynb #3d4adb3c
-def name_genes(genes, names):
-    "Symbols or Ensembl ids as the names of the genes, the other beside them"
-    if genes.shape[1] == 1: return need_ids(pd.DataFrame(index=genes[0]), names)
-    var = pd.DataFrame(dict(gene_ids=genes[0].to_numpy(), symbol=genes[1].to_numpy()), index=genes[1 if names == 'symbol' else 0])
-    if genes.shape[1] > 2: var['feature_types'] = genes[2].to_numpy()
-    return var.drop(columns='symbol' if names == 'symbol' else 'gene_ids')
-
-def need_ids(var, names):
-    "The table of genes that have one name only; an error where ids were asked for and these are none"
-    if names == 'ensembl' and sum(str(g).startswith('ENS') for g in var.index) < .5*len(var): raise GeneError('there are no Ensembl ids', f'genes {some(var.index)}', 'the names would be symbols, in silence', 'leave names= out, and rename by a table (map_genes)')
-    return var
-
-# %% ../nbs/00d_files.ipynb #ef98d1d2
-def add_clusters(adata, folder, prefix, encoding):
-    "The `partition` column of the CSV that has one, if there is any"
-    tables = {p: read_rows(p, encoding=encoding, most=adata.n_obs + 1) for p in sorted(Path(folder).iterdir())
-              if re.search(r'\.csv(\.gz|\.bz2)?$', p.name, re.I) and p.name[0] != '.' and p.name.startswith(prefix)}
-    with_labels = [p for p, rows in tables.items() if rows and 'partition' in rows[0]]
-    if tables and not with_labels: warnings.warn(f'no labels: no table has a column "partition" ({some(p.name for p in tables)})', DataWarning, stacklevel=5)
-    if len(with_labels) > 1: raise FormatError('several tables of clusters', f'{folder}: {some(p.name for p in with_labels)}', fix='keep one')
-    if with_labels: adata.obs['partition'] = pd.Categorical(clusters(tables[with_labels[0]], adata.obs_names, with_labels[0]))
-
-def clusters(table, cells, path):
-    "The label of each cell"
-    head, *rows = table
-    if len(rows) != len(cells): raise LabelError(f'{"more" if len(rows) > len(cells) else f"{len(rows):,}"} clusters for {len(cells):,} cells', str(path), 'labels would go to the wrong cells', 'take both files from one source')
-    extra = len(rows[0]) - len(head)     # R leaves the column of row names without a name
-    odd = next((i for i, r in enumerate(rows, 2) if len(r) != len(rows[0])), 2 if extra not in (0, 1) or extra and head[0].lower() in ('', 'barcode', 'cell') else None)
-    if odd: raise LabelError(f'row {odd} has not as many fields as the others', str(path), 'labels would be taken from the wrong column', 'write the table anew')
-    labels = [unguard(r[head.index('partition') + extra]) for r in rows]
-    return labels if head[0] == 'partition' and not extra else matched(pd.Series(labels, [unguard(r[0]) for r in rows]), cells, path)
-
-def matched(labels, cells, path):
-    "Labels brought into the order of the cells"
-    if set(labels.index) == set(cells) and labels.index.is_unique: return labels[cells].to_numpy()
-    if any(list(labels.index) == [str(i) for i in range(k, len(cells) + k)] for k in (0, 1)): return labels.to_numpy()
-    raise LabelError('the cells of the matrix are not in the table of clusters, each once', f'{path}: {some([c for c in cells if c not in labels.index] or labels.index[labels.index.duplicated()])}', 'labels would go to the wrong cells', 'name the same cells in both')
-
-# %% ../nbs/00d_files.ipynb #ca2781d1
-@contextmanager
-def in_place_of(path, overwrite=False):
-    "`in_its_place` of the door, refusing what is there already unless `overwrite`"
-    if os.path.lexists(path) and not overwrite: raise FileExistsError(f'{path} exists; overwrite=True replaces it')
-    with in_its_place(path, refuse_loss) as new: yield new
-
-def refuse_loss(old, new):
-    "Raise where a file would replace a folder, or a folder one with files of somebody else"
-    if old.is_dir() != new.is_dir(): raise FormatError(f'{old.name} is {"a folder" if old.is_dir() else "a file"}, and would become {"a folder" if new.is_dir() else "a file"}', str(old), 'what is in it would be lost', 'choose another path, or remove it yourself')
-    ours = re.compile(r'(matrix\.mtx|(genes|features|barcodes)\.tsv|clusters\.csv)(\.gz)?')
-    foreign = [p.relative_to(old) for p in sorted(old.rglob('*')) if old.is_dir() and not (new/p.relative_to(old)).exists() and not ours.fullmatch(str(p.relative_to(old)))]
-    if foreign: raise FormatError(f'{many(len(foreign), "file")} in this folder would be lost', f'{old}: {some(foreign)}', fix='choose another folder, or move them away')
-
-# %% ../nbs/00d_files.ipynb #7536fa84
-def write_folder(adata, folder, clusters=None):
-    "A 10x folder (version 3), or with the name of a column of `clusters` a folder of the original bulk2sc"
-    from scipy.io import mmwrite
-    folder.mkdir()
-    gz, genes = '' if clusters else '.gz', 'genes' if clusters else 'features'
-    given = adata.var['gene_ids'] if 'gene_ids' in adata.var else adata.var_names
-    ids = [str(i) if pd.notna(i) and str(i).strip() else g for i, g in zip(given, adata.var_names)]
-    broken = [n for n in [*adata.var_names, *ids, *adata.obs_names] if re.search(r'[\r\n]', n)]
-    if broken: raise FormatError(f'{many(len(broken), "name")} of more than one line', some(broken), 'a list of names has one on each line', 'rename, or write h5ad')
-    with (open if clusters else gzip.open)(folder/f'matrix.mtx{gz}', 'wb') as f: mmwrite(f, adata.X.T.astype(np.int64), field='integer', symmetry='general')
-    write_rows(folder/f'{genes}.tsv{gz}', [[i, g] + ([] if clusters else ['Gene Expression']) for i, g in zip(ids, adata.var_names)])
-    write_rows(folder/f'barcodes.tsv{gz}', [[c] for c in adata.obs_names])
-    if clusters: write_rows(folder/'clusters.csv', [['', 'partition'], *([guard(c), guard(str(p))] for c, p in zip(adata.obs_names, adata.obs[clusters]))], sep=',')
-
-# %% ../nbs/00d_files.ipynb #ec0f8bf3
-def read_table(path, label=None, *, sep=None, decimal='.', encoding='utf-8', transpose=False, limit=None, block=512):
-    "A dense text of cells x genes; names of rows that mostly repeat are labels, else names of cells"
-    sep, most = sep or sep_of(path), int(limit*1e9) if limit else None
-    names, blocks, size = [], [], Path(path).stat().st_size
-    with parsed(path, encoding), open_text(path, most, encoding) as f:
-        reader = csv.reader(lines_of(f, path), delimiter=sep, skipinitialspace=sep == ' ')
-        rows = ((reader.line_num, r) for r in reader if len(r) > 1 or r and r[0].strip())
-        head, first = next(rows, (1, []))[1], next(rows, None)
-        if first and len(first[1]) == len(head) + 1: head = ['', *head]
-        if len(head) < 2: raise FormatError('there is one column only', f'{path}, line 1: {",".join(head)[:60]!r}', 'the separator is another one', other_sep(head))
-        part = [first] if first else []
-        while part := part + list(islice(rows, block - len(part))):
-            names += [r[0] for _, r in part]; blocks.append(numbers(part, len(head), path, decimal)); part = []
-            judge(12*sum(b.nnz for b in blocks), size, limit, str(path))
-    X = sp.csr_matrix(sp.vstack(blocks)) if blocks else sp.csr_matrix((0, len(head) - 1))
-    names, head = [unguard(n) for n in names], [unguard(g) for g in head[1:]]
-    if transpose: return AnnData(X.T.tocsr(), obs=pd.DataFrame(index=head), var=pd.DataFrame(index=names))
-    return label_rows(AnnData(X, var=pd.DataFrame(index=head)), names, label)
-
-# %% ../nbs/00d_files.ipynb #825a2733
-def other_sep(head):
-    "The fix for a table whose first line did not split"
-    found = [s for s in ';,|\t ' if s in ''.join(head)]
-    return f'sep={found[0]!r}' if found else 'name the separator: sep='
-
-def numbers(rows, width, path, decimal):
-    "The fields of some (line, row) as a sparse matrix, or an error that names line and column"
-    for line, r in rows:
-        if len(r) != width: raise FormatError(f'this line has {len(r):,} fields, the first has {width:,}', f'{path}, line {line}', 'counts would slip into the next gene', 'write the table anew; is a label split by the separator?')
-        text = ''.join(r[1:])
-        if '_' in text or not text.isascii() or decimal != '.' and '.' in text: raise not_a_number(rows, path, decimal)     # Python reads 1_5 as 15
-    try: return sp.csr_matrix(np.array([[v.replace(decimal, '.') for v in r[1:]] if decimal != '.' else r[1:] for _, r in rows], dtype=np.float64))
-    except ValueError: raise not_a_number(rows, path, decimal) from None
-
-def not_a_number(rows, path, decimal):
-    number = re.compile(rf'\s*[-+]?((\d+{re.escape(decimal)}?\d*|{re.escape(decimal)}\d+)(e[-+]?\d+)?|nan|inf(inity)?)\s*', re.I | re.A)
-    line, j, v = next((line, j, v) for line, r in rows for j, v in enumerate(r[1:], 2) if not number.fullmatch(v))
-    comma = re.fullmatch(r'\s*-?\d+,\d+\s*', v)
-    return FormatError(f'{v!r} is not a number' if v.strip() else 'a field is empty', f'{path}, line {line}, column {j}', 'nobody knows what was meant',
-                       'decimal=",", sep=";" if these are decimal commas' if comma else 'write zero as 0, and no text among the counts')
-
-# %% ../nbs/00d_files.ipynb #c827b00d
-def label_rows(adata, names, label=None):
-    "Names of rows become labels where that was said, or where most of them repeat; else they are the names of cells"
-    distinct = len(set(names))
-    if look_like_genes(names) and not look_like_genes(adata.var_names): raise FormatError('the table lies on its side: its rows are named like genes', some(names), 'rows are cells and columns are genes', 'transpose=True')
-    if distinct == len(names): return AnnData(adata.X, obs=pd.DataFrame(index=names), var=adata.var)
-    if label is None and 2*distinct > len(names): raise FormatError(f'{many(len(names) - distinct, "cell")} with the name of another', some({n for n in names if names.count(n) > 1}),
-        'are these names of cells, or labels?', 'name each cell once, or labels="cell_type" if they are labels')
-    return AnnData(adata.X, obs=pd.DataFrame({label or 'cell_type': pd.Categorical(names)}, index=[f'cell {i}' for i in range(len(names))]), var=adata.var)
-
-def write_table(adata, path, label=None, sep=None, block=512):
-    "The dense text that scTAPE reads: cells x genes, the label as the name of each row"
-    names = adata.obs[label] if label else adata.obs_names
-    with open_new(path) as f:
-        out = csv_writer(f, sep or sep_of(path))
-        out.writerow(['', *map(guard, adata.var_names)])
-        for i in range(0, adata.n_obs, block):
-            for name, row in zip(names[i:i + block], adata.X[i:i + block].toarray()): out.writerow([guard(str(name)), *map('{:.0f}'.format, row)])
+from .data import falls, scan, some
+from .texts import Bounded, guard, in_place_of, judge, name_genes, need_ids, read_folder, read_table, sep_of, write_folder, write_table
 
 # %% ../nbs/00d_files.ipynb #3255a573
 @contextmanager
@@ -446,6 +86,38 @@ def read_anndata(f, layer=None, names='symbol'):
 def no_layer(layer, have): return FormatError(f'there is no layer {layer!r}', f'layers: {some(have) if have else "none"}', fix=f'layer={have[0]!r}' if have else 'leave layer out')
 
 # %% ../nbs/00d_files.ipynb #63f852a3
+def places_of(stored):
+    "Where in the file each chunk of a stored array begins, if it stands there as it is in memory; None where HDF5 must unpack it"
+    as_is = stored.ndim == 1 and stored.dtype.isnative and stored.id.get_type() == h5py.h5t.py_create(stored.dtype) and not stored.id.get_create_plist().get_nfilters()
+    if not as_is or stored.file.driver != 'sec2' or stored.file.userblock_size or not hasattr(os, 'preadv'): return None
+    if not stored.chunks: return [stored.id.get_offset()] if stored.id.get_offset() else None
+    if stored.chunks[0]*stored.dtype.itemsize > 1 << 30: return None
+    found = {}
+    stored.id.chunk_iter(lambda c: found.update({c.chunk_offset[0]: c.byte_offset}))
+    wanted = range(0, len(stored), stored.chunks[0])
+    return [found[i] for i in wanted] if found.keys() == {*wanted} else None
+
+# %% ../nbs/00d_files.ipynb #3a1eb693
+def blocks(stored, out, shared, size=1 << 19):
+    "Fill `out` from `stored` block by block, giving each as soon as it is there, with `shared` elements of the one before"
+    places, chunk = places_of(stored), stored.chunks[0] if stored.chunks else len(out)
+    step = chunk*max(1, size//chunk) if stored.chunks else size
+    for i in range(0, len(out), step):
+        part = out[i:i + step]
+        if places is None: stored.read_direct(part, np.s_[i:i + step])
+        else: fill(part, stored, i, places, chunk)
+        yield out[max(i - shared, 0):i + step]
+
+def fill(part, stored, first, places, chunk):
+    "Copy the elements from `first` on out of the file, all chunks that follow each other there at once, while other threads may work"
+    file, wide = stored.file.id.get_vfd_handle(), chunk*part.itemsize
+    at = [places[i//chunk] + i%chunk*part.itemsize for i in range(first, first + len(part), chunk)]
+    begins = [k for k in range(len(at)) if k == 0 or at[k] != at[k - 1] + wide]
+    for k, end in zip(begins, [*begins[1:], len(at)]):
+        to = part[k*chunk:end*chunk].view(np.uint8)
+        if os.preadv(file, [to], at[k]) < len(to): raise EOFError('the file ends in the middle of its matrix')
+
+# %% ../nbs/00d_files.ipynb #3cd9dd90
 def read_matrix(x):
     "A stored matrix; where it is sparse and in HDF5, each block is looked at while the next one is read"
     if not isinstance(x, h5py.Group) or not {'data', 'indices', 'indptr'} <= set(x): return read_elem(x)
@@ -456,13 +128,6 @@ def read_matrix(x):
     X = dict(csr_matrix=sp.csr_matrix, csc_matrix=sp.csc_matrix)[x.attrs['encoding-type']]((arrays['data'], arrays['indices'], x['indptr'][:]), tuple(x.attrs['shape']))
     X.seen = sum(a.result() for a in looks['indices']), (np.min(lo), np.max(hi), all(whole))
     return X
-
-def blocks(stored, out, shared, size=1 << 20):
-    "Fill `out` from `stored` block by block, giving each as soon as it is there, with `shared` elements of the one before"
-    step = size if not stored.chunks else stored.chunks[0]*max(1, size//stored.chunks[0])
-    for i in range(0, len(out), step):
-        stored.read_direct(out[i:i + step], np.s_[i:i + step])
-        yield out[max(i - shared, 0):i + step]
 
 # %% ../nbs/00d_files.ipynb #33fc13d8
 def sparse_frame(x):
@@ -651,7 +316,7 @@ def read(
         refuse_kind(path)
         if sha256: verify(path, sha256)
         adata = read_any(path, layer, names=names, label=labels if isinstance(labels, str) else None, transpose=transpose, sep=sep, decimal=decimal, encoding=encoding, limit=limit)
-        return check(named_cells(genes_only(adata)), labels, copy=False, **kwargs)
+        return check(genes_only(adata), labels, copy=False, **kwargs)
     except ScgmError as e: raise (e if str(path) in e.where else e.at(path)) from None
     except OSError as e: raise FormatError(f'the file cannot be opened: {e.strerror or e}', str(path), fix='look at the path and at who may read it') from e
 
@@ -671,12 +336,6 @@ def verify(path, sha256):
     if found != str(sha256).lower(): raise FormatError('the checksum does not fit', f'{path}: {found}, expected {sha256}', 'the file was altered, or is another one', 'fetch it again')
 
 # %% ../nbs/00d_files.ipynb #d2ac770f
-def named_cells(adata):
-    "Raise for a cell without a name"
-    blank = [i for i, c in enumerate(adata.obs_names, 1) if not c.strip()]
-    if blank: raise FormatError(f'{many(len(blank), "cell")} with no name', f'cells number {some(blank)}', 'labels and results are joined by name', 'name them, in the file')
-    return adata
-
 def genes_only(adata):
     "The genes among the features of a 10x run, where there are others (antibodies, peaks); what is not named is a gene"
     if 'feature_types' not in adata.var: return adata

@@ -176,7 +176,7 @@ def weighted_shares(
     r = solve(A, y, 1/A.max(1).clip(1e-12))
     for _ in range(rounds):
         fit = np.einsum('gk,k->g', A, r)
-        known = fit/reads + doubt*np.einsum('k,kg->g', r**2, E) + 1e-20
+        known = (fit + 1/reads)/reads + doubt*np.einsum('k,kg->g', r**2, E) + 1e-20
         miss = (y - fit)**2
         tau = np.sqrt(np.clip(np.median((miss/.455 - known)/np.maximum(fit, 1e-7)**2), .05**2, 3.**2))
         noise = known + tau**2*fit**2

@@ -15,7 +15,7 @@ from .data import *
 from .data import some
 from .scgm import *
 from .sdedit import *
-from .sdedit import told
+from .effects import told
 
 # %% ../nbs/04a_wishes.ipynb #f460abab
 def shortest(
