@@ -254,7 +254,6 @@ def scgm_train(
     """Learn to generate cells
     scgm train cells.h5ad models/mine --labels cell_type"""
     unless_there(out, overwrite)
-    if kind not in ('nb', 'zinb', 'poisson', 'bernoulli'): raise sg.ScgmError(f'kind={kind!r} is not known', fix='--kind nb, zinb, poisson or bernoulli')
     gm = sg.ScGM.train(sg.read(file), columns_of(labels), columns_of(covariates), kind=kind, steps=steps, net_steps=steps, seed=seed, resume=resume)
     return dict(model=str(gm.save(out, overwrite=overwrite)), **about_model(gm))
 

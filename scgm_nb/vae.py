@@ -176,6 +176,7 @@ def train_vae(
     **kwargs,        # settings of the Learner: folder, resume, device, progress ...
 ):                   # the trained VAE; its `history` tells how it went
     "Train a VAE that stops by itself"
+    if kind not in likelihoods: raise ScgmError(f'kind={kind!r} is not known', 'train_vae', 'it says how counts scatter', "kind='nb', 'zinb', 'poisson' or 'bernoulli'")
     names = [[c] if isinstance(c, str) else list(c or []) for c in (labels, covariates)]
     source = cells if hasattr(cells, 'batch') else cells_source(cells, *names, seed=seed)
     X, y = some_cells(source)
