@@ -38,10 +38,13 @@ def luck(
     shared,  # how much each gene takes of each factor, factors x genes
     cells,   # numbers of the cells
     seed,    # of their dice
+    *,
+    streams=(4, 6), # of what each gene has by itself, and of what they share
 ):           # uniform numbers, cells x genes
     "The luck of some cells, as far as it is shared"
-    v = cell_noise(seed, cells, shared.shape[1], stream=4)
-    return share_luck(v, ndtri(cell_noise(seed, cells, len(shared), stream=6)), shared) if shared.any() else v
+    own, common = streams
+    v = cell_noise(seed, cells, shared.shape[1], stream=own)
+    return share_luck(v, ndtri(cell_noise(seed, cells, len(shared), stream=common)), shared) if shared.any() else v
 
 # %% ../nbs/00l_luck.ipynb #3b0edb45
 def main_axes(A, k=30):
@@ -97,7 +100,7 @@ def fit_luck(
     S, R = centred(S[:, at], drawn_groups), centred(N[few][:, at], groups[few])
     half = rng.random(len(R)) < .5
     F = np.concatenate([loadings(R[a], R[~a], S) for a in (half, ~half)], 1)/np.sqrt(2)
-    answer = (S*ndtri(cell_noise(seed, range(len(z)), model.genes, stream=4)[:, at])).mean(0)
+    answer = (S*ndtri(luck(model.shared.cpu().numpy(), range(len(z)), seed)[:, at])).mean(0)
     c = fewest((F/np.maximum(answer, 1e-6)[:, None]).T, len(model.shared))
     model.shared[:, torch.as_tensor(at)] = torch.as_tensor(c, dtype=model.shared.dtype)
     return model

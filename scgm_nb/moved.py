@@ -9,15 +9,15 @@ __all__ = []
 import numpy as np, scipy.sparse as sp, torch
 from fastcore.basics import patch
 from numba import njit
-from scipy.special import logsumexp, ndtri
+from scipy.special import logsumexp
 from scipy.stats import binom
 
 # %% ../nbs/03e_moved.ipynb #8620c3b3
-from .simulate import cell_noise, nb_quantile
+from .simulate import nb_quantile
 from .batches import *
 from .learner import to_dense
 from .likelihoods import likelihoods
-from .luck import share_luck
+from .luck import luck
 from .vae import cell_log_prob, kl_normal
 from .scgm import *
 
@@ -160,8 +160,7 @@ def moved_counts(self: ScGM,
 @patch
 def luck_of(self: ScGM, rows, seed):
     "Uniform numbers of some cells, cells x genes; genes that are lucky together (chapter 00l) are so here too"
-    v, shared = cell_noise(seed, rows, len(self.genes), stream=7), self.vae.shared.cpu().numpy()
-    return share_luck(v, ndtri(cell_noise(seed, rows, len(shared), stream=10)), shared) if shared.any() else v
+    return luck(self.vae.shared.cpu().numpy(), rows, seed, streams=(7, 10))
 
 def to_dense_rows(X): return np.asarray(X.todense() if sp.issparse(X) else X, dtype=np.float64)
 
