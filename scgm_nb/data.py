@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['ScgmError', 'FormatError', 'CountsError', 'GeneError', 'LabelError', 'BulkError', 'LimitError', 'UnsafeFileError',
            'ModelFileError', 'MismatchError', 'NumericError', 'DataWarning', 'some', 'many', 'check_values',
-           'check_matrix', 'id_kinds', 'species_of', 'restore_dates', 'check_genes', 'merge_genes', 'unknown_label',
-           'check_labels', 'check', 'normalise', 'split', 'attempt']
+           'check_matrix', 'count_kinds', 'id_kinds', 'species_of', 'restore_dates', 'check_genes', 'merge_genes',
+           'unknown_label', 'check_labels', 'check', 'normalise', 'split', 'attempt']
 
 # %% ../nbs/00_data.ipynb #19b23764
 import os, re, shutil, warnings
@@ -209,17 +209,23 @@ ensembl = re.compile(r'ENS([A-Z]{3})?G\d{11}(\.\d+)?(?:_PAR_Y)?')
 peaks   = re.compile(r'\w+[:_-]\d+[-_]\d+')
 dates   = re.compile(r'(\d{1,2})-(Mar|Sept?|Dec|MAR|SEPT?|DEC)|(Mar|Sept?|Dec|MAR|SEPT?|DEC)-(\d{1,2})')    # not sep-1: a gene of a worm
 
-def ids_in(names): return [m for s in names if s[:3] == 'ENS' and (m := ensembl.fullmatch(s))]
+def holding(mark, names): return [s for s in names if mark in s] if mark in '\n'.join(names) else []    # one look at all of them is quick
 
-def dates_in(names): return [s for s in names if '-' in s and dates.fullmatch(s)]
+def ids_in(names): return [m for s in holding('ENS', names) if (m := ensembl.fullmatch(s))]
+
+def dates_in(names): return [s for s in holding('-', names) if dates.fullmatch(s)]
 
 # %% ../nbs/00_data.ipynb #56de2c2c
-def id_kinds(names, ids=None):
-    "The share of each kind of name: symbol, peak (`chr1:100-200`), or Ensembl id by species"
-    n = Counter({None: 'human', 'MUS': 'mouse'}.get(m[1], (m[1] or '').lower()) + ' ensembl' for m in (ids_in(names) if ids is None else ids))
-    n['peak'] = sum(bool(peaks.fullmatch(s)) for s in names if '-' in s or '_' in s)
+def count_kinds(names, ids):
+    "How many names are symbols, peaks (`chr1:100-200`), or Ensembl ids of each species"
+    n = Counter({None: 'human', 'MUS': 'mouse'}.get(m[1], (m[1] or '').lower()) + ' ensembl' for m in ids)
+    n['peak'] = sum(bool(peaks.fullmatch(s)) for s in holding('-', names) + [s for s in holding('_', names) if '-' not in s])
     n['symbol'] = len(names) - n.total()
-    return pd.Series({k: v/len(names) for k, v in n.items() if v}, dtype=float)
+    return n
+
+def id_kinds(names):
+    "The share of each kind of name"
+    return pd.Series({k: v/len(names) for k, v in count_kinds(names, ids_in(names)).items() if v}, dtype=float)
 
 # %% ../nbs/00_data.ipynb #1709dd91
 def species_of(names):
@@ -247,7 +253,7 @@ everywhere = {*'ACTB GAPDH B2M MALAT1 EEF1A1 RPL3 RPS3 RPLP0 TMSB4X FTL FTH1 TPT
 
 def look_like_genes(names):
     "Do these names look like genes (rather than barcodes)?"
-    names = pd.Index(names)     # which finds a name at once
+    names = names if isinstance(names, pd.Index) else pd.Index(names)     # which finds a name at once
     found = sum(s in names or s.title() in names or s.lower() in names for s in everywhere)
     return found >= 3 or len(ids_in([*map(str, names[:1000])])) > .5*min(len(names), 1000) > 0
 
@@ -293,10 +299,9 @@ def refuse_mixture(names, strip_version, mixed_ids):
     versions = [m[0] for m in ids if m[2]]
     if versions and not strip_version: raise GeneError(f'{many(len(versions), "Ensembl id")} with a version', some(versions),
         'the same gene has another version in the next file, and would not be found', 'check(adata, strip_version=True), or the same at read')
-    if not len(names): return
-    kinds = id_kinds(names, ids)
-    species = kinds[kinds.index.str.endswith('ensembl') & (kinds > .05)]
-    if (kinds > .2).sum() < 2 and len(species) < 2 or mixed_ids: return
+    found = count_kinds(names, ids)
+    often = lambda share, kind='': sum(n > share*len(names) for k, n in found.items() if k.endswith(kind))
+    if often(.2) < 2 and often(.05, 'ensembl') < 2 or mixed_ids: return
     raise GeneError('the names of the genes are of several kinds', shares(names),
         'the same gene may stand here twice, and half of them will not be found in a model', 'map them to one kind (map_genes), or check(adata, mixed_ids=True)')
 
@@ -443,6 +448,7 @@ def cut_version(name): return name.replace(m[2], '') if (m := ensembl.fullmatch(
 def settle_genes(adata, strip_version, on_duplicate):
     "Versions cut off, duplicates summed or refused"
     names = pd.Index([cut_version(s) for s in adata.var_names]) if strip_version else adata.var_names
+    if names is adata.var_names and names.is_unique: return adata
     twice = names[names.duplicated()].unique()
     if len(twice) and on_duplicate != 'sum': raise GeneError(f'{many(len(twice), "name")} for more than one gene', some(twice),
         'a model could not tell them apart', 'on_duplicate="sum", or read Ensembl ids')
