@@ -27,7 +27,8 @@ from scgm_nb.bulk2sc import Bulk2SC, balance, rescale_cells
 from scgm_nb.data import DataWarning, check, normalise
 from scgm_nb.distances import between, energy, fit_space
 from scgm_nb.measures import Cells, draw, forest_auc, pair_figures
-from scgm_nb.simulate import cell_noise, simulate, truth, whole
+from scgm_nb.simulate import cell_noise, simulate
+from scgm_nb.whatif import truth, whole
 from scgm_nb.steering import balanced, codes_for, drawn, moved_rates, new_latents
 from scipy.special import ndtri
 

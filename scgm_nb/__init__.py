@@ -9,7 +9,8 @@ __version__ = '0.1.0'
 _public = dict(
     data='ScgmError FormatError CountsError GeneError LabelError BulkError LimitError UnsafeFileError ModelFileError '
          'MismatchError NumericError DataWarning check restore_dates split normalise attempt',
-    simulate='demo_cells world simulate simulate_chunks truth counterfactual shift_types simulate_peaks mix',
+    simulate='demo_cells world simulate simulate_chunks',
+    whatif='truth counterfactual shift_types simulate_peaks mix',
     quality='evaluate Report',
     batches='CellSource FileSource Moment',
     folder='save_model load_model',

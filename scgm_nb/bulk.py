@@ -16,7 +16,7 @@ from .data import *
 from .data import some, many, look_like_genes, check_genes, merge_genes, check_matrix, ensembl
 from .genes import note
 from .files import read_table, read_any, refuse_kind
-from .simulate import mix
+from .whatif import mix
 
 # %% ../nbs/05a_bulk.ipynb #128d8d01
 units = dict(counts='reads or molecules of each gene', cpm='counts per million', tpm='transcripts per million: counts by length, a million in all',

@@ -14,7 +14,7 @@ from fastcore.basics import patch
 from .data import *
 from .data import some, unknown_label
 from .genes import note
-from .simulate import whole
+from .whatif import whole
 from .batches import *
 from .folder import *
 from .learner import *

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 # %% ../nbs/01a_mixture.ipynb #e8bf2074
 from .data import *
-from .simulate import whole
+from .whatif import whole
 from .batches import *
 from .learner import *
 from .learner import forked, seed_dice
