@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from torch import nn
 import scgm_nb as sg
 from scgm_nb.batches import CellSource, cell_normal, cell_uniform
-from scgm_nb.folder import save_tensors
+from scgm_nb.sealed import save_tensors
 from scgm_nb.learner import Learner, processes, to_dense
 from scgm_nb.scgm import demo_folder
 

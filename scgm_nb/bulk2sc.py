@@ -22,7 +22,7 @@ from .simulate import cell_noise
 from .whatif import whole
 from .files import in_place_of
 from .folder import *
-from .folder import replacing, settle
+from .sealed import replacing, settle
 from .scgm import ScGM, assemble
 from .steering import *
 from .deconv import Deconvolver, as_tables, class_only, meet, Tables

@@ -13,6 +13,7 @@ from fastcore.basics import patch
 # %% ../nbs/03bb_finetune.ipynb #9066c28e
 from .data import *
 from .batches import *
+from .sealed import *
 from .folder import *
 from .learner import *
 from .vae import *

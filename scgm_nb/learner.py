@@ -18,8 +18,9 @@ from fastcore.basics import patch
 # %% ../nbs/00c_learner.ipynb #1e4d4ae2
 from .data import *
 from .data import some
+from .sealed import *
 from .folder import *
-from .folder import read_text
+from .sealed import read_text
 from .batches import *
 from .loop import *
 _all_ = ['cosine', 'flat', 'learning_rate', 'Learner', 'place', 'LossOf', 'to_dense', 'seed_dice', 'forked']

@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 
 # %% ../nbs/00bc_loop.ipynb #84749557
 from .data import *
-from .folder import *
+from .sealed import *
 from .batches import *
 
 # %% ../nbs/00bc_loop.ipynb #a017bb45

@@ -20,6 +20,7 @@ from .data import some, unknown_label
 from .genes import align
 from .simulate import cell_noise
 from .batches import *
+from .sealed import *
 from .folder import *
 from .learner import *
 from .learner import forked, seed_dice
