@@ -15,7 +15,8 @@ from pathlib import Path
 from types import SimpleNamespace
 import numpy as np
 import scgm_nb as sg
-from .cli import depth, portrait, text
+from .cli import text
+from .verbs import depth, portrait
 from .files import in_place_of
 
 # %% ../nbs/07b_demo.ipynb #bee9e3a1

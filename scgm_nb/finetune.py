@@ -14,7 +14,6 @@ from fastcore.basics import patch
 from .data import *
 from .batches import *
 from .sealed import *
-from .folder import *
 from .learner import *
 from .vae import *
 from .vae import some_cells

@@ -19,7 +19,6 @@ from fastcore.basics import patch
 from .data import *
 from .data import some
 from .sealed import *
-from .folder import *
 from .sealed import read_text
 from .batches import *
 from .loop import *

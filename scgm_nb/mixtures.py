@@ -14,7 +14,6 @@ from sklearn.svm import NuSVR
 
 # %% ../nbs/05b_mixtures.ipynb #afd06585
 from .data import *
-from .data import some, many
 from .bulk import *
 
 # %% ../nbs/05b_mixtures.ipynb #a62baecc

@@ -18,7 +18,6 @@ from tqdm.auto import tqdm
 from .data import *
 from .data import some, unknown_label
 from .genes import align
-from .simulate import cell_noise
 from .batches import *
 from .sealed import *
 from .folder import *

@@ -12,7 +12,6 @@ from numba import njit
 from scipy.special import expit, ndtri
 from tqdm.auto import tqdm
 from .data import *
-from .data import accepted
 
 # %% ../nbs/00a_simulate.ipynb #568d2e54
 def demo_cells():
