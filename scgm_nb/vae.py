@@ -49,8 +49,8 @@ class VAE(nn.Module):
         kind='nb',         # likelihood: 'nb', 'zinb', 'poisson', 'bernoulli'
         cells=2000,        # training cells, against which the priors weigh
         prior=.05,         # sd of the output weights under their prior
-    hide=.3,           # share of its genes that the encoder must do without, other ones at each step of training
-    factors=16,        # most factors of the luck that genes share
+        hide=.3,           # share of its genes that the encoder must do without, other ones at each step of training
+        factors=16,        # most factors of the luck that genes share
         told_prior=.5,     # the same for what the covariates do to a gene
         warm=.1,           # share of training in which the weight of the KL rises to 1
         free_bits=0.,      # nats that each latent number may cost for nothing
