@@ -257,13 +257,13 @@ class Crowd:
     "Drawn cells of one combination: what is usual there"
     def __init__(self, gm, code, *, most=150, seed=0):
         y = gm.complete(np.tile(code, (most, 1)), seed=seed)
-        X, _ = gm.made(y, cells=np.arange(most), seed=seed + 1)
-        u = gm.placed(X, rows=np.arange(most))
-        self.X, self.z, self.f = X, scaled(gm, u), bright(gm.log_shares(u[:, :-1], y))
+        X, made = gm.made(y, cells=np.arange(most), seed=seed + 1)
+        self.X, self.z, self.f = X, scaled(gm, gm.placed(X, rows=np.arange(most))), bright(gm.log_shares(made[:, :-1], y))
         self.usual = np.sort(lonely(self.z, self.z, 1))
 
 def scaled(gm, u): return gm.net.standardise(torch.as_tensor(u, device=gm.net.mean.device))[:, :-1].cpu().numpy()
 def bright(log_share): return np.log1p(1e4*np.exp(log_share))
+def own_way(v): return (v - v.mean(1, keepdims=True))/(v.std(1, keepdims=True) + 1e-9)/v.shape[1]**.5     # so that products are correlations
 
 def lonely(z, others, skip=0, k=5):
     "Mean distance to the `k` nearest others"
@@ -288,9 +288,9 @@ def judged(self: ScGM,
         a, b = map(tuple, np.split(pair, 2))
         mine, A, B = (both == pair).all(1), crowds(a), crowds(b)
         quiet = np.argsort(np.abs(B.f.mean(0) - A.f.mean(0)), kind='stable')[:f0.shape[1]//2]
-        own = np.linalg.norm((f1 - bright(f0))[mine][:, quiet], axis=1)
+        was, now, others = (own_way((v - C.f.mean(0))[:, quiet]) for v, C in ((bright(f0)[mine], A), (f1[mine], B), (B.f, B)))
         out.loc[mine, 'edit_realism'] = 1 - np.searchsorted(B.usual, lonely(z[mine], B.z))/len(B.usual)
-        out.loc[mine, 'edit_identity'] = (apart(f1[mine][:, quiet], A.f[:, quiet]) > own[:, None]).mean(1)
+        out.loc[mine, 'edit_identity'] = (was @ others.T < (was*now).sum(1)[:, None]).mean(1)
         out.loc[mine, 'edit_ood'] = (tuple(told(np.array(a), np.array(b))) not in seen) | (lonely(scaled(self, u[mine]), A.z) > A.usual[-2])
     return out
 
