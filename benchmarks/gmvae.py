@@ -24,7 +24,7 @@ from scgm_nb.batches import CellSource, Moment
 from scgm_nb.data import DataWarning, check, split
 from scgm_nb.gmvae import GMVAE
 from scgm_nb.learner import Learner, flat
-from scgm_nb.likelihoods import cell_log_prob, zinb
+from scgm_nb.likelihoods import count_log_prob, zinb
 from scgm_nb.mixture import MixtureVAE, kl_between
 from scgm_nb.qc import cluster
 from scgm_nb.quality import evaluate
@@ -94,7 +94,7 @@ class Naive(nn.Module):
             m, lv = self.place(x, torch.full_like(y[:, 0], k))
             z = m + (lv/2).exp()*moment.normal(32)
             μ, φ, π = self.decode(z)[0], self.decode(z)[1], self.decode(z)[2]
-            total = total + q[:, k] @ (kl_between(m, lv, M[k], LV[k]).sum(1) - cell_log_prob(zinb, x, μ, φ, π))
+            total = total + q[:, k] @ (kl_between(m, lv, M[k], LV[k]).sum(1) - count_log_prob(zinb, x, μ, φ, π))
         return total
 
 @torch.no_grad()

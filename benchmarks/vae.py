@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from scgm_nb.data import DataWarning, check, normalise, split
 from scgm_nb.dispersion import group_sums, match_factor, trust, within_variance
-from scgm_nb.likelihoods import cell_log_prob, likelihoods
+from scgm_nb.likelihoods import count_log_prob, likelihoods
 from scgm_nb.quality import evaluate
 from scgm_nb.simulate import demo_cells
 from scgm_nb.vae import calibrate, refit_dispersion, start_dispersion, train_vae
@@ -51,7 +51,7 @@ def recon(kind, test, params):
     parts = []
     for lo in range(0, test.n_obs, 128):
         x = torch.as_tensor(test.X[lo:lo + 128].toarray())
-        with torch.no_grad(): parts.append(cell_log_prob(likelihoods[kind], x.double(), *(p.double() for p in params(slice(lo, lo + 128), x))))
+        with torch.no_grad(): parts.append(count_log_prob(likelihoods[kind], x.double(), *(p.double() for p in params(slice(lo, lo + 128), x))))
     return torch.cat(parts).mean().item()/test.n_vars
 
 def profile(train, test, own, theirs):

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['poisson', 'nb', 'zinb', 'bernoulli', 'likelihoods', 'Likelihood', 'log_prob', 'poisson_ratio', 'poisson_draw',
            'nb_zero', 'nb_ratio', 'zinb_zero', 'zinb_ratio', 'zinb_draw', 'bernoulli_ratio', 'bernoulli_draw', 'pick',
-           'cell_log_prob']
+           'count_log_prob']
 
 # %% ../nbs/00i_likelihoods.ipynb #4cc2a66c
 import numpy as np, torch
@@ -61,7 +61,7 @@ likelihoods = dict(nb=nb, zinb=zinb, poisson=poisson, bernoulli=bernoulli)
 # %% ../nbs/00i_likelihoods.ipynb #73011a21
 def pick(p, i, j): return p[i, j] if p.dim() == 2 else p[j]
 
-def cell_log_prob(kind, x, *params):
+def count_log_prob(kind, x, *params):
     "Log-likelihood of each cell (row of `x`); the ratio is computed where there are counts"
     i, j = x.nonzero(as_tuple=True)
     more = kind.ratio(x[i, j], *(pick(p, i, j) for p in params))

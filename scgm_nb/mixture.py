@@ -95,7 +95,7 @@ def loss(self: MixtureVAE, x, y, moment):
     m, lv = self.place(h[i], k)
     z = m + (lv/2).exp()*moment.normal(self.latent_size)[i]
     w, log_pi, n = w[i, k], self.log_pi.log_softmax(-1), len(x)
-    fit = -w @ cell_log_prob(likelihoods[self.kind], x[i], *self.params(self.rate(z, x.sum(1)[i])))/n
+    fit = -w @ count_log_prob(likelihoods[self.kind], x[i], *self.params(self.rate(z, x.sum(1)[i])))/n
     kl = w @ (kl_between(m, lv, self.means[k], self.log_vars[k]).sum(-1) + w.log() - log_pi[k])/n
     name = F.nll_loss(log_q, y, reduction='sum', ignore_index=-1)/n
     weight = min(1., moment.done/self.warm) if self.warm else 1.
@@ -206,7 +206,7 @@ def weighted(self: MixtureVAE, x, y, rows, *, draws, seed):
         u = cell_uniform((seed, 9, k), at, 1).float()
         t = (log_q.exp().cumsum(-1) < u).sum(1).clamp(max=self.types - 1)
         z = m[n, t] + (lv[n, t]/2).exp()*cell_normal((seed, 5, k), at, m.shape[-1]).float()
-        fit = cell_log_prob(likelihoods[self.kind], x, *self.params(self.rate(z, x.sum(1))))
+        fit = count_log_prob(likelihoods[self.kind], x, *self.params(self.rate(z, x.sum(1))))
         prior = (self.log_pi.log_softmax(-1) + log_normal(z[:, None], self.means, self.log_vars)).logsumexp(-1)
         found.append(fit + prior - (log_q + log_normal(z[:, None], m, lv)).logsumexp(-1))
     return torch.stack(found).logsumexp(0) - np.log(draws)

@@ -18,7 +18,7 @@ from .batches import *
 from .learner import to_dense
 from .likelihoods import likelihoods
 from .luck import luck
-from .vae import cell_log_prob, kl_normal
+from .vae import count_log_prob, kl_normal
 from .scgm import *
 
 # %% ../nbs/03e_moved.ipynb #0abc332c
@@ -98,7 +98,7 @@ def bound(self: ScGM,
 ):        # one number a cell
     "The bound on log p(x) of some cells, with one draw of z each"
     μ = self.vae.rate(m + (lv/2).exp()*e, x.sum(1), y)
-    return cell_log_prob(likelihoods[self.vae.kind], x, *self.vae.params(μ)) - kl_normal(m, lv).sum(1)
+    return count_log_prob(likelihoods[self.vae.kind], x, *self.vae.params(μ)) - kl_normal(m, lv).sum(1)
 
 # %% ../nbs/03e_moved.ipynb #a5e29268
 @patch

@@ -116,7 +116,7 @@ def loss(self: VAE,
     "Negative bound on log p(x) per cell, and its two parts"
     m, lv = self.encode(x)
     z = m + (lv/2).exp()*moment.normal(self.latent_size)
-    fit = -cell_log_prob(likelihoods[self.kind], x, *self.params(self.rate(z, x.sum(1), y))).mean()
+    fit = -count_log_prob(likelihoods[self.kind], x, *self.params(self.rate(z, x.sum(1), y))).mean()
     kl = kl_normal(m, lv).mean(0)
     weight = min(1., moment.done/self.warm) if self.warm else 1.
     return fit + weight*kl.clamp(min=self.free_bits).sum() + self.training*self.prior_cost(), dict(fit=fit, kl=kl.sum())
@@ -337,7 +337,7 @@ def weighted(self: VAE,
     at, found = torch.as_tensor(rows, device=x.device), []
     for k in range(draws):
         z = m + (lv/2).exp()*cell_normal((seed, 5, k), at, self.latent_size).float()
-        fit = cell_log_prob(likelihoods[self.kind], x, *self.params(self.rate(z, x.sum(1), y)))
+        fit = count_log_prob(likelihoods[self.kind], x, *self.params(self.rate(z, x.sum(1), y)))
         found.append(log_weight(fit, z, m, lv))
     return torch.stack(found).logsumexp(0) - np.log(draws)
 
