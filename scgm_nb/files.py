@@ -316,7 +316,8 @@ def read(
         refuse_kind(path)
         if sha256: verify(path, sha256)
         adata = read_any(path, layer, names=names, label=labels if isinstance(labels, str) else None, transpose=transpose, sep=sep, decimal=decimal, encoding=encoding, limit=limit)
-        return check(genes_only(adata), labels, copy=False, **kwargs)
+        try: return check(genes_only(adata), labels, copy=False, **kwargs)
+        except CountsError as e: raise hint_elsewhere(path, adata.X, e) from None
     except ScgmError as e: raise (e if str(path) in e.where else e.at(path)) from None
     except OSError as e: raise FormatError(f'the file cannot be opened: {e.strerror or e}', str(path), fix='look at the path and at who may read it') from e
 
@@ -344,6 +345,17 @@ def genes_only(adata):
     if gene.all() or not (kind == 'Gene Expression').any(): return adata
     warnings.warn(f'{(~gene).sum():,} features that are not genes are left out: {some(kind[~gene].unique())}', DataWarning, stacklevel=4)
     return adata[:, gene].copy()
+
+# %% ../nbs/00d_files.ipynb #ec6ab34b
+def hint_elsewhere(path, X, error):
+    "Where what was read is no count, and another matrix of an h5ad begins like counts, say which"
+    if path.suffix != '.h5ad' or whole_numbers(X.data if sp.issparse(X) else X): return error
+    with h5py.File(path) as f:
+        places = {name: f['layers'][name] for name in f.get('layers', ())} | ({'raw': f['raw/X']} if 'raw/X' in f else {})
+        found = [k for k, x in places.items() if whole_numbers((x['data'] if isinstance(x, h5py.Group) else x)[:10_000])]
+    return type(error)(error.what, error.where, error.why, f'layer={found[0]!r} begins with whole numbers: say so') if found else error
+
+def whole_numbers(v): return bool(np.size(v) and np.min(v) >= 0 and (np.rint(v) == v).all())
 
 # %% ../nbs/00d_files.ipynb #f161a5c5
 def write(
