@@ -13,7 +13,9 @@ from fastcore.basics import patch, store_attr
 
 # %% ../nbs/00ba_batches.ipynb #b81e44dd
 from .data import *
-from .data import accepted, check_cells, check_genes, check_labels, check_matrix, check_values, names_of, unknown_label
+from .values import check_matrix, check_values
+from .names import check_genes, check_labels, unknown_label
+from .data import accepted, check_cells, names_of
 
 # %% ../nbs/00ba_batches.ipynb #5846f7b9
 def share_of(rows, i, n):

@@ -13,7 +13,8 @@ from anndata import AnnData
 
 # %% ../nbs/05a_bulk.ipynb #0c3d9b50
 from .data import *
-from .data import some, many, look_like_genes, check_genes, merge_genes, check_matrix, ensembl
+from .values import some, many, check_matrix
+from .names import look_like_genes, check_genes, merge_genes, ensembl
 from .genes import note
 from .files import read_table, read_any, refuse_kind
 from .whatif import mix

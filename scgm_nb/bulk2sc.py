@@ -17,7 +17,8 @@ from tqdm.auto import tqdm
 
 # %% ../nbs/07_bulk2sc.ipynb #15139e63
 from .data import *
-from .data import some, unknown_label
+from .values import some
+from .names import unknown_label
 from .simulate import cell_noise
 from .whatif import whole
 from .files import in_place_of

@@ -10,7 +10,9 @@ import numpy as np, pandas as pd, scipy.sparse as sp
 from anndata import AnnData
 from collections import Counter
 from .data import *
-from .data import accepted, cut_version, some, many, shares, species_of, kept_parts, merge_genes
+from .values import some, many, kept_parts
+from .names import shares, species_of, merge_genes
+from .data import accepted, cut_version
 
 # %% ../nbs/00h_genes.ipynb #d4cf4f64
 def align(

@@ -12,7 +12,8 @@ from fastcore.basics import patch
 
 # %% ../nbs/05_gmvae.ipynb #e925c493
 from .data import *
-from .data import some, unknown_label
+from .values import some
+from .names import unknown_label
 from .genes import note
 from .whatif import whole
 from .batches import *

@@ -11,7 +11,9 @@ import warnings
 import numpy as np, pandas as pd, scanpy as sc
 from anndata import AnnData
 from .data import *
-from .data import accepted, names_of, some, unknown_label
+from .values import some
+from .names import unknown_label
+from .data import accepted, names_of
 from .metrics import *
 from .metrics import in_family
 _all_ = ['qc_metrics', 'broken', 'reasons', 'suggest_limits', 'plot_qc', 'draw_metric']

@@ -9,7 +9,8 @@ __all__ = ['recover_counts']
 import numpy as np, scipy.sparse as sp
 from anndata import AnnData
 from .data import *
-from .data import check_matrix, enter, scan_all, some
+from .values import check_matrix, scan_all, some
+from .data import enter
 
 # %% ../nbs/00j_recovery.ipynb #60ffd1d0
 def stored_decimals(x, most=5):

@@ -16,7 +16,8 @@ from tqdm.auto import tqdm
 
 # %% ../nbs/03b_scgm.ipynb #882c7f04
 from .data import *
-from .data import some, unknown_label
+from .values import some
+from .names import unknown_label
 from .genes import align
 from .batches import *
 from .sealed import *

@@ -14,7 +14,8 @@ from tqdm.auto import tqdm
 
 # %% ../nbs/04_sdedit.ipynb #994f64a4
 from .data import *
-from .data import some, unknown_label
+from .values import some
+from .names import unknown_label
 from .batches import *
 from .distances import *
 from .measures import apart

@@ -17,7 +17,9 @@ from anndata import AnnData
 
 # %% ../nbs/00ca_texts.ipynb #b312b7db
 from .data import *
-from .data import in_its_place, look_like_genes, many, some
+from .values import many, some
+from .names import look_like_genes
+from .data import in_its_place
 
 # %% ../nbs/00ca_texts.ipynb #88bdf625
 def memory():

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 # %% ../nbs/01_vae.ipynb #a354203a
 from .data import *
-from .data import unknown_label
+from .names import unknown_label
 from .batches import *
 from .folder import *
 from .learner import *
