@@ -24,7 +24,7 @@ import numpy as np, pandas as pd, scipy.sparse as sp
 from anndata import AnnData, read_h5ad
 from scgm_nb.bulk import pseudo_bulk, read_bulk
 from scgm_nb.bulk2sc import Bulk2SC, balance, rescale_cells
-from scgm_nb.values import DataWarning
+from scgm_nb.entries import DataWarning
 from scgm_nb.data import check, normalise
 from scgm_nb.distances import between, energy, fit_space
 from scgm_nb.measures import Cells, draw, forest_auc, pair_figures

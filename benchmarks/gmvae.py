@@ -21,7 +21,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 from scgm_nb.batches import CellSource, Moment
-from scgm_nb.values import DataWarning
+from scgm_nb.entries import DataWarning
 from scgm_nb.data import check, split
 from scgm_nb.gmvae import GMVAE
 from scgm_nb.learner import Learner, flat

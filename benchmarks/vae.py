@@ -18,7 +18,7 @@ from anndata import AnnData, read_h5ad
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from scgm_nb.values import DataWarning
+from scgm_nb.entries import DataWarning
 from scgm_nb.data import check, normalise, split
 from scgm_nb.dispersion import group_sums, match_factor, trust, within_variance
 from scgm_nb.likelihoods import count_log_prob, likelihoods

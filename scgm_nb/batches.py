@@ -13,7 +13,7 @@ from fastcore.basics import patch, store_attr
 
 # %% ../nbs/00ba_batches.ipynb #b81e44dd
 from .data import *
-from .values import check_matrix, check_values
+from .entries import check_matrix, check_values
 from .names import check_genes, check_labels, unknown_label
 from .data import accepted, check_cells, names_of
 

@@ -13,7 +13,7 @@ from anndata import AnnData
 
 # %% ../nbs/05a_bulk.ipynb #0c3d9b50
 from .data import *
-from .values import some, many, check_matrix
+from .entries import some, many, check_matrix
 from .names import look_like_genes, check_genes, merge_genes, ensembl
 from .genes import note
 from .files import read_table, read_any, refuse_kind

@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 # %% ../nbs/07_bulk2sc.ipynb #15139e63
 from .data import *
-from .values import some
+from .entries import some
 from .names import unknown_label
 from .simulate import cell_noise
 from .whatif import whole

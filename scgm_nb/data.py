@@ -15,9 +15,9 @@ from pathlib import Path
 from secrets import token_hex
 import numpy as np, pandas as pd, scipy.sparse as sp
 from anndata import AnnData
-from .values import *
+from .entries import *
 from .names import *
-from .values import kept_parts, whole_matrix
+from .entries import kept_parts, whole_matrix
 from .names import ensembl, look_like_genes
 
 # %% ../nbs/00_data.ipynb #a3f11957

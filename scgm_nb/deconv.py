@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 
 # %% ../nbs/06_deconv.ipynb #4b612831
 from .data import *
-from .values import some, many
+from .entries import some, many
 from .genes import refuse_overlap, note
 from .files import read, guard, in_place_of, sep_of
 from .folder import save_model, load_model

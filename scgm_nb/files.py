@@ -18,7 +18,7 @@ from fastcore.meta import delegates
 
 # %% ../nbs/00d_files.ipynb #4235f88d
 from .data import *
-from .values import falls, scan, some
+from .entries import falls, scan, some
 from .texts import Bounded, guard, in_place_of, judge, name_genes, need_ids, read_folder, read_table, sep_of, write_folder, write_table
 
 # %% ../nbs/00d_files.ipynb #3255a573

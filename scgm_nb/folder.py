@@ -15,7 +15,7 @@ import torch
 
 # %% ../nbs/00bb_folder.ipynb #c1176b03
 from .data import *
-from .values import some
+from .entries import some
 from .sealed import *
 from .sealed import to_json
 

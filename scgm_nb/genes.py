@@ -10,7 +10,7 @@ import numpy as np, pandas as pd, scipy.sparse as sp
 from anndata import AnnData
 from collections import Counter
 from .data import *
-from .values import some, many, kept_parts
+from .entries import some, many, kept_parts
 from .names import shares, species_of, merge_genes
 from .data import accepted, cut_version
 

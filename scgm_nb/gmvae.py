@@ -12,7 +12,7 @@ from fastcore.basics import patch
 
 # %% ../nbs/05_gmvae.ipynb #e925c493
 from .data import *
-from .values import some
+from .entries import some
 from .names import unknown_label
 from .genes import note
 from .whatif import whole

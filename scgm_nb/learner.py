@@ -17,7 +17,7 @@ from fastcore.basics import patch
 
 # %% ../nbs/00c_learner.ipynb #1e4d4ae2
 from .data import *
-from .values import some
+from .entries import some
 from .sealed import *
 from .sealed import read_text
 from .batches import *

@@ -11,7 +11,7 @@ import warnings
 import numpy as np, pandas as pd, scanpy as sc
 from anndata import AnnData
 from .data import *
-from .values import some
+from .entries import some
 from .names import unknown_label
 from .data import accepted, names_of
 from .metrics import *

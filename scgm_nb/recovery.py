@@ -9,7 +9,7 @@ __all__ = ['recover_counts']
 import numpy as np, scipy.sparse as sp
 from anndata import AnnData
 from .data import *
-from .values import check_matrix, scan_all, some
+from .entries import check_matrix, scan_all, some
 from .data import enter
 
 # %% ../nbs/00j_recovery.ipynb #60ffd1d0

@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 # %% ../nbs/03b_scgm.ipynb #882c7f04
 from .data import *
-from .values import some
+from .entries import some
 from .names import unknown_label
 from .genes import align
 from .batches import *

@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 
 # %% ../nbs/04_sdedit.ipynb #994f64a4
 from .data import *
-from .values import some
+from .entries import some
 from .names import unknown_label
 from .batches import *
 from .distances import *

@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 
 # %% ../nbs/00bab_sealed.ipynb #4930a510
 from .data import *
-from .values import some
+from .entries import some
 
 # %% ../nbs/00bab_sealed.ipynb #8a2e009e
 runs_code = {'.pt', '.pth', '.pkl', '.pickle', '.ckpt', '.bin', '.joblib', '.npy', '.py', '.pyc', '.so', '.dll', '.sh', '.exe'}

@@ -17,7 +17,7 @@ from anndata import AnnData
 
 # %% ../nbs/00ca_texts.ipynb #b312b7db
 from .data import *
-from .values import many, some
+from .entries import many, some
 from .names import look_like_genes
 from .data import in_its_place
 

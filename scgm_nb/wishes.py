@@ -12,7 +12,7 @@ from fastcore.basics import patch
 
 # %% ../nbs/04a_wishes.ipynb #e562ae98
 from .data import *
-from .values import some
+from .entries import some
 from .scgm import *
 from .sdedit import *
 from .effects import told
