@@ -59,6 +59,7 @@ def hide(cells, share, seed):
 def labels(data, seeds, steps):
     "All labels, few, none; and Leiden at the resolution that gives as many groups as there are types"
     table('data', 'labels', 'seed', 'held-out accuracy', 'ARI, training cells', 'ARI, held out', 'held-out log p(x)', 'seconds')
+    threads = torch.get_num_threads()
     for name in data:
         cells = load(name)
         for seed in range(*seeds):
@@ -70,6 +71,7 @@ def labels(data, seeds, steps):
                 a, b = (g.assign(c).idxmax(axis=1) for c in (train, test))
                 row(name, k, seed, float((b == theirs).mean()) if k != 'none' else '', adjusted_rand_score(own, a), adjusted_rand_score(theirs, b), float(g.log_prob(test).mean()), seconds)
             groups = {r: cluster(train, resolution=r, seed=seed) for r in (.4, .7, 1., 1.4, 2.)}
+            torch.set_num_threads(threads)        # finding neighbours has set it to all cores
             near = min(groups, key=lambda r: abs(groups[r].nunique() - own.nunique()))
             for what, r in (('default', .7), ('nearest to the number of types', near)): row(name, f'none: Leiden, {what} ({groups[r].nunique()} groups)', seed, '', adjusted_rand_score(own, groups[r]), '', '', '')
 
