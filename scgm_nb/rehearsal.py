@@ -94,10 +94,10 @@ def simulate_bulks(cells, s, n, level, rng, *, jitter=.1, lean=.25, unknown=.25)
     return B, to_one(M), to_one(N), u
 
 # %% ../nbs/05d_rehearsal.ipynb #5d47aa02
-def strange(b, r, s, reads, best=300, most=1e-3):
+def strange(b, r, s, error, reads, best=300, most=1e-3):
     "Scatter of the genes that are known best, and the share of the reads that lies too far above the fit for it"
     fit = np.einsum('k,kg->g', r, s.share)
-    noise = (fit + 1/reads)/reads + 3*np.einsum('k,kg->g', r**2, s.error) + 1e-20
+    noise = (fit + 1/reads)/reads + 3*np.einsum('k,kg->g', r**2, error) + 1e-20
     known = np.argsort(noise/fit.clip(1e-9)**2, kind='stable')[:best]
     x, v = b[known]/fit[known].clip(1e-9), noise[known]/fit[known].clip(1e-9)**2
     level = max(np.median(x), .02)
@@ -126,9 +126,10 @@ def fit_tape(cells, s, rng, seed, n=2000, steps=600, progress=False):
 # %% ../nbs/05d_rehearsal.ipynb #f19b0135
 class Members:
     "Every method, ready for bulks on some genes (`on`, positions) of a signature"
-    def __init__(self, s, net, at, on=None):
+    def __init__(self, s, net, at, on=None, error=None):
         self.full, self.on, self.net, self.net_at = s, np.arange(len(s.genes)) if on is None else on, net, at
         self.s = s if on is None else s.on(on)
+        self.error = self.s.error if error is None else error          # by which strange reads are measured
         self.at, self.few = informative(self.s), informative(self.s, 5)
         where = np.full(len(s.genes), -1); where[self.on] = np.arange(len(self.on))
         self.seen = where[at]
@@ -150,7 +151,7 @@ class Members:
     def without(self, k):
         "The same reference, had it never seen type `k`"
         s, rest = self.s, np.arange(len(self.s.types)) != k
-        return Members(Signature(s.types[rest], s.genes, s.share[rest], s.error[rest], s.size[rest], s.cells[rest]), None, np.array([], int))
+        return Members(Signature(s.types[rest], s.genes, s.share[rest], s.error[rest], s.size[rest], s.cells[rest]), None, np.array([], int), error=self.error[rest])
 
     def one(self, name, b, r):
         "Read shares by the method of this name; `r` is the weighted answer"
@@ -162,7 +163,7 @@ class Members:
     def all(self, b, reads, names):
         "Read shares by each method; of the weighted one the relative misfit, the share of the reads that it leaves, and what is strange"
         r, tau = weighted_shares(b, self.s, self.at, reads=reads)
-        return np.array([to_one(self.one(n, b, r)) for n in names]), np.array([tau, 1 - r.sum(), *strange(b, r, self.s, reads)])
+        return np.array([to_one(self.one(n, b, r)) for n in names]), np.array([tau, 1 - r.sum(), *strange(b, r, self.s, self.error, reads)])
 
 # %% ../nbs/05d_rehearsal.ipynb #ce40c353
 names = ['nnls', 'weighted', 'em', 'tape']      # the methods that are rehearsed, and that the stack may use
@@ -176,11 +177,12 @@ def drawn(b, reads, rng):
 def rehearse(cells, *, per, seed, progress, steps=600):
     "Bulks from held-out cells under each level, taken apart at each depth by methods that never saw those cells"
     rows, blind, (masks, whole) = [], [], folds(cells, seed)
+    error = tables(cells.X, cells.code, cells.group, cells.types, cells.genes).error
     bar = tqdm(total=len(masks)*len(levels)*per, desc='rehearse', disable=not progress, leave=False)
     for f, held in enumerate(masks):
         ours, rng = Cells(cells.X, cells.code, cells.group, cells.types, cells.genes, held, whole), np.random.default_rng([seed, 2, f])
         s = ours.signature()
-        m = Members(s, *fit_tape(ours.kept(), s, rng, seed, steps=steps))
+        m = Members(s, *fit_tape(ours.kept(), s, rng, seed, steps=steps), error=error)
         for l in np.repeat(range(len(levels)), -(-per//block)):
             for b, t, _, u in zip(*simulate_bulks(ours, s, block, levels[l], rng)):
                 seen = [drawn(b, n, rng) for n in depth_grid]
@@ -259,5 +261,7 @@ def unknown_part(level, u, looks, blind_level=(), blind_u=(), blind_looks=()):
     usual = np.array([np.median(c[:, [1, 3]], 0) for c in clean])
     L = np.r_[looks, np.reshape(blind_looks, (-1, 4))]
     known = nnls(clues(L, np.stack([blend(x, calm, usual) for x in L[:, 2]])), np.r_[u, blind_u])[0]
-    return dict(calm=calm, usual=usual, known=known, limit=np.array([exceeded(c[:, 3]) for c in clean]))
+    limit = np.array([exceeded(c[:, 3]) for c in clean])
+    limit[0] = limit[:2].max()             # nobody's bulk comes from quite the platform of the reference
+    return dict(calm=calm, usual=usual, known=known, limit=limit)
 
