@@ -6,6 +6,7 @@
     python benchmarks/deconv.py --small                halves of the demo cells, one repeat, under a minute
     python benchmarks/deconv.py --speed                11 types x 6,000 genes: seconds and memory of training, seconds for 1,000 bulks
     python benchmarks/deconv.py --coverage             90% intervals on 1,200 mixtures of cells that were held out: random halves and whole donors
+    python benchmarks/deconv.py --stranger             how often the warning of an unknown type comes: types taken out of the reference, 0 to 90% of the bulk
     python benchmarks/deconv.py --ceiling              what the cell mixtures would score with the truth put in: sizes, and profiles from their own pure wells
     python benchmarks/deconv.py --sctape PYTHON        scTAPE 1.1.2 itself, where that interpreter has it, on the task 'kang'
 
@@ -21,6 +22,7 @@ import scgm_nb as sg
 from scgm_nb.bulk import pseudo_bulk, read_bulk
 from scgm_nb.deconv import Deconvolver, meet
 from scgm_nb.mixtures import Signature, cell_shares, em_shares, informative, scores, signature, to_one, weighted_shares
+from scgm_nb.rehearsal import names
 from scgm_nb.simulate import demo_cells, simulate
 
 columns = ['RMSE', 'CCC', 'r', 'r per type', 'CCC per type']
@@ -204,6 +206,52 @@ def coverage(say, only=None, rows=None):
     table = found.groupby('kind', sort=False).agg(references=('seed', 'size'), mixtures=('mixtures', 'sum'), covers=('covers', 'mean'), sd=('covers', 'std'), worst_type=('worst_type', 'mean'), width=('width', 'mean'))
     say(f'\n90% intervals on {found.mixtures.sum():,} mixtures of held-out cells: {found.covers.mean():.3f} hold the truth\n{table.rename_axis(None).round(3).to_string()}')
 
+def other_donor(seed, groups='sample'):
+    "Kang: the cells of one donor, and those of the other"
+    a = data('kang2018_ifnb_typed_1267genes.h5ad')
+    mine = a.obs['sample'].astype(str).str.endswith(('101', '107')[seed])
+    return a[mine].copy(), groups, a[~mine].copy()
+
+def other_protocol(seed):
+    "Tian: three lines by one protocol, and by another"
+    a = lines()
+    a = a[a.obs.cell_type.isin(['H1975', 'H2228', 'HCC827'])].copy()
+    protocol = a.obs.protocol_batch.astype(str).str.replace(r'_p\d$', '', regex=True).to_numpy()
+    ours, there = (('sc_celseq2', 'sc_dropseq'), ('sc_celseq2_5cl', 'sc_celseq2'))[seed]
+    return a[protocol == ours].copy(), 'protocol_batch' if ours.endswith('5cl') else None, a[protocol == there].copy()
+
+strangers = {'demo cells, other half': (2, held_out), 'simulated, a new donor': (3, held_out), 'PBMC3k, other half': (1, held_out),
+             'Kang, the other donor': (2, lambda k, i: other_donor(i)), 'Kang, the other donor, groups not told': (1, lambda k, i: other_donor(i, None)), 'Tian, another protocol': (2, lambda k, i: other_protocol(i))}
+lacks = (.05, .1, .2, .4, .7, .9)        # shares of the type that the reference lacks
+
+def warned(train, groups, test, gone, seed, clean=60, n=20):
+    "How often the warning comes: without a stranger, and with so much of a type that was taken out of the reference"
+    kept = train[train.obs.cell_type != gone].copy()
+    kept.obs['cell_type'] = kept.obs.cell_type.astype('category').cat.remove_unused_categories()
+    d, rng, rows = Deconvolver.train(kept, groups=groups, steps=1, seed=seed, progress=False), np.random.default_rng(seed), []
+    for u in (0, *lacks) if gone else (0,):
+        F = rng.dirichlet(np.ones(len(d.signature.types)), clean if u == 0 else n)*(1 - u)
+        b = pseudo_bulk(test, fractions=pd.DataFrame(F, [f'b{i}' for i in range(len(F))], d.signature.types).assign(**{gone: u} if u else {}), n_cells=400, seed=seed)
+        r = d.deconvolve(b)
+        rows.append(dict(lacks=gone or '', share=u, bulks=len(F), warned=(r.strange > 1).mean(), unexplained=r.unexplained.median(), residual=r.residual.median()))
+    return rows
+
+def stranger(say, only=None, rows=None):
+    "The warning of an unknown type: three types of each reference are taken out in turn"
+    found = pd.read_csv(rows, keep_default_na=False) if rows and rows.exists() else pd.DataFrame()
+    names[:] = ['weighted']        # it looks at the weighted fit alone: no other method, no net
+    for kind, seed in only if only is not None else [(k, i) for k, (n, _) in strangers.items() for i in range(n)]:
+        train, groups, test = strangers[kind][1](kind, seed)
+        types = sorted(train.obs.cell_type.astype(str).unique())
+        for gone in ['', *np.random.default_rng(seed).permutation(types)[:3]]:
+            found = pd.concat([found, pd.DataFrame(warned(train, groups, test, gone, seed)).assign(kind=kind, seed=seed)])
+            if rows: found.round(5).to_csv(rows, index=False)
+        print(kind, seed, len(types), 'types', flush=True)
+    mean = lambda g: np.average(g.warned, weights=g.bulks)
+    table = found.groupby(['kind', 'share'], sort=False)[['warned', 'bulks']].apply(mean).unstack().reindex(found.kind.unique())
+    clean = found[found.share == 0].groupby('kind').bulks.sum()
+    say(f'\nHow often a bulk is said to hold what the reference lacks, by the share of the cells that are of a missing type\n{table.assign(**{"bulks without": clean}).rename_axis(None).round(3).to_string()}')
+
 def sctape(python, say, repeats=(0,), limit=1500):
     "The package itself, in its own interpreter and process, from files in its own formats; its memory grows less with this threshold of malloc"
     env = os.environ | dict(MALLOC_MMAP_THRESHOLD_='65536', OMP_NUM_THREADS='1', MPLBACKEND='Agg', PYTHONPATH='')
@@ -230,6 +278,7 @@ def main():
     args.add_argument('--rows', type=Path, help='file that scores are added to after each repeat; with no tasks, its tables are printed')
     args.add_argument('--sctape', metavar='PYTHON', help='an interpreter that has scTAPE 1.1.2')
     args.add_argument('--coverage', nargs='*', metavar='WORD', help='intervals on held-out cells: all references, or those with a word in their name (see `kinds`)')
+    args.add_argument('--stranger', nargs='*', metavar='WORD', help='the warning of an unknown type: all sets, or those with a word in their name')
     for flag in ('small', 'speed', 'ceiling'): args.add_argument(f'--{flag}', action='store_true')
     args = args.parse_args()
     warnings.simplefilter('ignore')
@@ -239,6 +288,7 @@ def main():
     if args.speed: return speed(say)
     if args.ceiling: return ceiling(say)
     if args.coverage is not None: return coverage(say, [(k, i) for k in kinds if any(w in k for w in args.coverage) for i in args.repeats if i < kinds[k]] if args.coverage else None, args.rows)
+    if args.stranger is not None: return stranger(say, [(k, i) for k, (n, _) in strangers.items() if any(w in k for w in args.stranger) for i in args.repeats if i < n] if args.stranger else None, args.rows)
     if args.sctape: return sctape(args.sctape, say, args.repeats)
     jobs = [('demo', 0)] if args.small else [(t, i) for i in args.repeats for t in args.tasks if t != 'hoek' or i == 0]
     rows = pd.read_csv(args.rows) if args.rows and args.rows.exists() else None

@@ -106,6 +106,7 @@ class Deconvolution:
     interval: Interval            # low and high of `proportions`, two tables like it
     residual: pd.Series           # per sample: relative misfit of a typical gene (0.3: off by a factor of 1.3)
     unexplained: pd.Series        # per sample: estimated share of reads that come from no type of the reference
+    strange: pd.Series            # per sample: reads far above any mixture of known types, over what one in a hundred has without a stranger; above 1 there is a warning
     gene_fit: pd.DataFrame        # per gene: observed and expected share, log2 of their ratio
     methods: dict = field(default_factory=dict, repr=False)   # method -> samples x types, where several were run
     coverage: float = .9
@@ -159,28 +160,30 @@ def width(d, t, p, every, tau, method, coverage):
     return t['scores'][min(int(np.ceil((n + 1)*coverage)) - 1, n - 1), which]*size*few_cells(d.signature.cells, coverage)
 
 def judged(d, P, look, reads, method, coverage):
-    "One sample: its proportions, how far the truth may lie from them, its unknown part, and what of that is no surprise"
+    "One sample: its proportions, how far the truth may lie from them, its unknown part, and how strange it is"
     t, tau, every = at_depth(d.tables, reads), look[0], P[:len(names)]
     p = blend(tau, t['at'], t['weights']) @ every if method == 'auto' else P[(names + ['svr']).index(method)]
     far = width(d, t, p, every, tau, method, coverage) if method != 'svr' else np.nan*p       # too slow to be rehearsed
-    return p, far, (clues(look[None], blend(tau, t['at'], t['usual'])[None]) @ t['known'])[0], blend(tau, t['at'], t['limit']), np.exp(t['at'][-1, 0])
+    unknown = clues(look[None], blend(look[2], t['calm'], t['usual'])[None]) @ t['known']
+    return p, far, unknown[0], look[3]/blend(look[2], t['calm'], t['limit'] + 1e-6), np.exp(t['at'][-1, 0])
 
 # %% ../nbs/06_deconv.ipynb #f254874a
 def answer(d, bulk, m, B, reads, method, coverage, R, looks, expression):
     "All that is known of some samples, as tables with names"
     s, P = m.s, to_one(R/m.s.size)
-    p, far, unknown, limit, farthest = map(np.array, zip(*(judged(d, P[i], looks[i], reads[i], method, coverage) for i in range(len(P)))))
+    p, far, unknown, strange, farthest = map(np.array, zip(*(judged(d, P[i], looks[i], reads[i], method, coverage) for i in range(len(P)))))
     frame = lambda v: pd.DataFrame(v, bulk.obs_names, s.types)
     r = to_one(p*s.size)
-    warn_fit(bulk.obs_names, looks[:, 0], unknown, limit, farthest)
+    warn_fit(bulk.obs_names, looks[:, 0], strange > 1, farthest)
+    series = lambda v: pd.Series(v, bulk.obs_names)
     fit = np.einsum('ik,kg->ig', r, s.share)
     gene = pd.DataFrame(dict(observed=B.mean(0), expected=fit.mean(0), log2_ratio=np.median(np.log2((B + 1e-7)/(fit + 1e-7)), 0), informative=np.isin(np.arange(len(s.genes)), m.at)), s.genes)
-    return Deconvolution(frame(p), frame(r), Interval(frame((p - far).clip(0, 1)), frame((p + far).clip(0, 1))), pd.Series(looks[:, 0], bulk.obs_names), pd.Series(np.minimum(unknown, 1), bulk.obs_names), gene,
+    return Deconvolution(frame(p), frame(r), Interval(frame((p - far).clip(0, 1)), frame((p + far).clip(0, 1))), series(looks[:, 0]), series(np.minimum(unknown, 1)), series(strange), gene,
                          {n: frame(P[:, i]) for i, n in enumerate((names + ['svr'])[:P.shape[1]])}, coverage, method, expression)
 
-def warn_fit(samples, tau, unknown, limit, farthest):
+def warn_fit(samples, tau, odd, farthest):
     "Say where a bulk holds what the reference lacks, or lies farther off than any that was rehearsed"
-    if (unknown > limit).any(): warnings.warn(f'{many((unknown > limit).sum(), "sample")} with reads that no type of the reference explains: {some(samples[unknown > limit])}; see .unexplained', DataWarning, stacklevel=4)
+    if odd.any(): warnings.warn(f'{many(odd.sum(), "sample")} with reads that no type of the reference explains: {some(samples[odd])}; see .unexplained and .gene_fit', DataWarning, stacklevel=4)
     off = tau > 1.5*farthest
     if off.any(): warnings.warn(f'{many(off.sum(), "sample")} farther from the reference than any in the rehearsal: {some(samples[off])}; the intervals are too narrow there', DataWarning, stacklevel=4)
 
@@ -226,7 +229,7 @@ def to_frame(self: Deconvolution):
 @patch
 def to_adata(self: Deconvolution):
     "AnnData samples x types: shares of cells in X, the other tables as layers, what is known of each sample in obs"
-    obs = pd.DataFrame(dict(residual=self.residual, unexplained=self.unexplained))
+    obs = pd.DataFrame(dict(residual=self.residual, unexplained=self.unexplained, strange=self.strange))
     out = AnnData(self.proportions.to_numpy(np.float64), obs=obs, var=pd.DataFrame(index=self.proportions.columns))
     out.layers.update(read_share=self.read_shares.to_numpy(), low=self.interval.low.to_numpy(), high=self.interval.high.to_numpy())
     return note(out, deconvolution=dict(method=self.method, coverage=self.coverage))

@@ -93,6 +93,19 @@ def simulate_bulks(cells, s, n, level, rng, *, jitter=.1, lean=.25, unknown=.25)
     if unknown: B = B*(1 - u[:, None]) + stranger(s, n, rng)*u[:, None]
     return B, to_one(M), to_one(N), u
 
+# %% ../nbs/05d_rehearsal.ipynb #5d47aa02
+def strange(b, r, s, error, reads, best=300, most=1e-3):
+    "Scatter of the genes that are known best, and the share of the reads that lies too far above the fit for it"
+    fit = np.einsum('k,kg->g', r, s.share)
+    noise = (fit + 1/reads)/reads + 3*np.einsum('k,kg->g', r**2, error) + 1e-20
+    known = np.argsort(noise/fit.clip(1e-9)**2, kind='stable')[:best]
+    x, v = b[known]/fit[known].clip(1e-9), noise[known]/fit[known].clip(1e-9)**2
+    level = max(np.median(x), .02)
+    scatter = np.sqrt(np.clip((1.4826*np.median(abs(x/level - 1)))**2 - np.median(v), .05**2, 3**2))
+    over = b/level - np.exp(3*scatter)*fit - np.sqrt(2*np.log(len(b))*noise)
+    return scatter, np.clip(level*over, 0, most).sum()
+
+
 # %% ../nbs/05d_rehearsal.ipynb #7311e4f6
 def tape_bulks(cells, s, at, n, rng):
     "Simulated bulks on the genes of the net, with all other genes as one more column"
@@ -113,9 +126,10 @@ def fit_tape(cells, s, rng, seed, n=2000, steps=600, progress=False):
 # %% ../nbs/05d_rehearsal.ipynb #f19b0135
 class Members:
     "Every method, ready for bulks on some genes (`on`, positions) of a signature"
-    def __init__(self, s, net, at, on=None):
+    def __init__(self, s, net, at, on=None, error=None):
         self.full, self.on, self.net, self.net_at = s, np.arange(len(s.genes)) if on is None else on, net, at
         self.s = s if on is None else s.on(on)
+        self.error = self.s.error if error is None else error          # by which strange reads are measured
         self.at, self.few = informative(self.s), informative(self.s, 5)
         where = np.full(len(s.genes), -1); where[self.on] = np.arange(len(self.on))
         self.seen = where[at]
@@ -137,7 +151,7 @@ class Members:
     def without(self, k):
         "The same reference, had it never seen type `k`"
         s, rest = self.s, np.arange(len(self.s.types)) != k
-        return Members(Signature(s.types[rest], s.genes, s.share[rest], s.error[rest], s.size[rest], s.cells[rest]), None, np.array([], int))
+        return Members(Signature(s.types[rest], s.genes, s.share[rest], s.error[rest], s.size[rest], s.cells[rest]), None, np.array([], int), error=self.error[rest])
 
     def one(self, name, b, r):
         "Read shares by the method of this name; `r` is the weighted answer"
@@ -147,10 +161,9 @@ class Members:
         return em_shares(b, self.s, self.at, rounds=100) if name == 'em' else tape_shares(self.look(b, r), self.net)
 
     def all(self, b, reads, names):
-        "Read shares by each method; of the weighted one the relative misfit, the share of the reads that it leaves, and that far above it"
+        "Read shares by each method; of the weighted one the relative misfit, the share of the reads that it leaves, and what is strange"
         r, tau = weighted_shares(b, self.s, self.at, reads=reads)
-        fit = np.einsum('k,kg->g', r, self.s.share)
-        return np.array([to_one(self.one(n, b, r)) for n in names]), np.array([tau, 1 - fit.sum(), np.maximum(b - 5*fit, 0).sum()])
+        return np.array([to_one(self.one(n, b, r)) for n in names]), np.array([tau, 1 - r.sum(), *strange(b, r, self.s, self.error, reads)])
 
 # %% ../nbs/05d_rehearsal.ipynb #ce40c353
 names = ['nnls', 'weighted', 'em', 'tape']      # the methods that are rehearsed, and that the stack may use
@@ -164,11 +177,12 @@ def drawn(b, reads, rng):
 def rehearse(cells, *, per, seed, progress, steps=600):
     "Bulks from held-out cells under each level, taken apart at each depth by methods that never saw those cells"
     rows, blind, (masks, whole) = [], [], folds(cells, seed)
+    error = tables(cells.X, cells.code, cells.group, cells.types, cells.genes).error
     bar = tqdm(total=len(masks)*len(levels)*per, desc='rehearse', disable=not progress, leave=False)
     for f, held in enumerate(masks):
         ours, rng = Cells(cells.X, cells.code, cells.group, cells.types, cells.genes, held, whole), np.random.default_rng([seed, 2, f])
         s = ours.signature()
-        m = Members(s, *fit_tape(ours.kept(), s, rng, seed, steps=steps))
+        m = Members(s, *fit_tape(ours.kept(), s, rng, seed, steps=steps), error=error)
         for l in np.repeat(range(len(levels)), -(-per//block)):
             for b, t, _, u in zip(*simulate_bulks(ours, s, block, levels[l], rng)):
                 seen = [drawn(b, n, rng) for n in depth_grid]
@@ -211,11 +225,11 @@ def calibrate(level, P, T, u, looks, *, blind):
     miss = abs(est - T[:, None])
     coef = np.array([[[nnls(H[clean & (level == l)][:, m, k], miss[clean & (level == l)][:, m, k])[0] for k in range(K)] for l in range(L)] for m in range(M + 1)])
     size = np.stack([[(blend(t, at, coef[m])*h[m]).sum(-1) for m in range(M + 1)] for t, h in zip(looks[:, 0], H)]) + 2e-3
-    return dict(at=at, weights=weights, coef=coef, scores=np.sort((miss/size)[clean], 0), **unknown_part(level, at, u, looks, *blind))
+    return dict(at=at, weights=weights, coef=coef, scores=np.sort((miss/size)[clean], 0), **unknown_part(level, u, looks, *blind))
 
 def at_each_depth(rows, blind):
     "The same for each depth, on top of each other"
-    (level, P, T, u, looks), (l, v, hidden) = rows, blind if len(blind) else ([], [], np.zeros((0, len(depth_grid), 3)))
+    (level, P, T, u, looks), (l, v, hidden) = rows, blind if len(blind) else ([], [], np.zeros((0, len(depth_grid), 4)))
     found = [calibrate(level, P[:, j], T, u, looks[:, j], blind=(l, v, hidden[:, j])) for j in range(len(depth_grid))]
     return {k: np.stack([f[k] for f in found]) for k in found[0]}
 
@@ -233,14 +247,21 @@ def few_cells(n, coverage):
 
 # %% ../nbs/05d_rehearsal.ipynb #50c74d19
 def clues(looks, usual):
-    "What an unknown part changes: reads left by the fit, and far above it, beyond what is usual at this misfit"
-    return np.stack([np.maximum(looks[:, 1] - usual[:, 0], 0), np.maximum(looks[:, 2] - usual[:, 1], 0)], 1)
+    "What an unknown part changes: reads left by the fit, and strange ones, beyond what is usual at this scatter"
+    return np.maximum(looks[:, [1, 3]] - usual, 0)
 
-def unknown_part(level, at, u, looks, blind_level=(), blind_u=(), blind_looks=()):
-    "How to read the unknown share off the misfit, and what it reads where nothing is unknown"
-    usual = np.array([[np.median(looks[(level == l) & (u == 0), j]) for j in (1, 2)] for l in range(len(at))])
-    L = np.r_[looks, np.reshape(blind_looks, (-1, 3))]
-    C = clues(L, np.stack([blend(t, at, usual) for t in L[:, 0]]))
-    known = nnls(C, np.r_[u, blind_u])[0]
-    limit = np.array([np.quantile((C[:len(u)] @ known)[(level == l) & (u == 0)], .99) for l in range(len(at))])
-    return dict(usual=usual, known=known, limit=limit)
+def exceeded(v, often=.01):
+    "What the next of such values will exceed no more often than that, as far as so many of them can tell"
+    return np.sort(v)[min(int(np.ceil((len(v) + 1)*(1 - often))), len(v)) - 1]
+
+def unknown_part(level, u, looks, blind_level=(), blind_u=(), blind_looks=()):
+    "How to read the unknown share off what is left and strange, and how much is strange where nothing is unknown"
+    clean = [looks[(level == l) & (u == 0)] for l in range(len(levels))]
+    calm = np.array([[np.log(c[:, 2]).mean(), max(np.log(c[:, 2]).std(), .05)] for c in clean])
+    usual = np.array([np.median(c[:, [1, 3]], 0) for c in clean])
+    L = np.r_[looks, np.reshape(blind_looks, (-1, 4))]
+    known = nnls(clues(L, np.stack([blend(x, calm, usual) for x in L[:, 2]])), np.r_[u, blind_u])[0]
+    limit = np.array([exceeded(c[:, 3]) for c in clean])
+    limit[0] = limit[:2].max()             # nobody's bulk comes from quite the platform of the reference
+    return dict(calm=calm, usual=usual, known=known, limit=limit)
+
