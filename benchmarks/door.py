@@ -17,12 +17,12 @@ import anndata, numpy as np, pandas as pd, scipy.sparse as sp
 from scgm_nb import files
 
 def cells(mb, compression, n_genes=20_000, per_cell=2_000):
-    "Cells whose h5ad takes about `mb` megabytes"
+    "Cells whose h5ad takes about `mb` megabytes; a third of the genes have names with a hyphen, as in a 10x file"
     n = max(1, int(mb*1e6/per_cell/(2.1 if compression else 8)))
     rng = np.random.default_rng(0)
     genes = np.concatenate([np.sort(rng.choice(n_genes, per_cell, replace=False)) for _ in range(n)]).astype(np.int32)
     X = sp.csr_matrix((rng.geometric(.6, n*per_cell).astype(np.float32), genes, np.arange(n + 1)*per_cell), (n, n_genes))
-    return anndata.AnnData(X, obs=pd.DataFrame(index=[f'cell {i}' for i in range(n)]), var=pd.DataFrame(index=[f'G{i}' for i in range(n_genes)]))
+    return anndata.AnnData(X, obs=pd.DataFrame(index=[f'cell {i}' for i in range(n)]), var=pd.DataFrame(index=[f'RP11-{i}H{i % 30}.{i % 9}' if i % 3 == 0 else f'GENE{i}' for i in range(n_genes)]))
 
 def forget(path):
     "Ask the system to drop the file from its page cache"

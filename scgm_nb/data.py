@@ -68,7 +68,7 @@ def check(
     mixed_ids=False,      # accept symbols and Ensembl ids side by side
     species=None,         # refuse genes of another species than this
     drop_empty=False,     # leave out cells and genes without a single count; False refuses such cells, None lets them in
-    copy=True,            # False may share the matrix with the input, for data that nobody else holds
+    copy=True,            # False may share the matrix with the input; None may give the input back, for cells that nobody else holds
 ):                        # a new AnnData: X a CSR matrix of raw counts (float32), sound names and labels
     "The door: the same cells with everything checked, or an error that says what to do"
     columns = names_of(labels)
@@ -76,14 +76,23 @@ def check(
     try: smallest = check_values(X, adata.obs_names, var.index)
     except CountsError as e: raise hint_layer(adata, e, layer) from None
     finally: vars(X).pop('seen', None)       # what a reader saw of a matrix is true until it goes out of the door
-    out = AnnData(X.astype(np.float32, copy=copy), obs=adata.obs.copy(), var=var.copy(), **kept_parts(adata, copy))
-    if layer != 'raw': carry(adata, out, copy)
+    out = adata if copy is None and as_it_is(adata, X) else renewed(adata, X, var, layer, bool(copy))
     out = settle_genes(out, strip_version, on_duplicate)
     if drop_empty is not None: out = settle_empty(out, drop_empty, stored_zeros=smallest == 0)
     for column in columns: out.obs[column] = settle_labels(out.obs, column, unlabelled, allow_rare)
     return out
 
 # %% ../nbs/00_data.ipynb #1e7683cd
+def as_it_is(adata, X):
+    "Could these very cells leave the door?"
+    return adata.X is X and X.dtype == np.float32 and adata.raw is None and not (len(adata.obsp) or len(adata.varp) or adata.is_view)
+
+def renewed(adata, X, var, layer, copy):
+    "New cells around the matrix `X`; the old ones stay as they were"
+    out = AnnData(X.astype(np.float32, copy=copy), obs=adata.obs.copy(), var=var.copy(), **kept_parts(adata, copy))
+    if layer != 'raw': carry(adata, out, copy)
+    return out
+
 def enter(adata, layer=None, **of_names):
     "The matrix and the table of genes, in order and soundly named; the values are not looked at"
     if not isinstance(adata, AnnData): raise FormatError(f'an AnnData was expected, not {type(adata).__name__}', fix='read(path), or anndata.AnnData(X, obs, var)')

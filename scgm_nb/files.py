@@ -316,7 +316,7 @@ def read(
         refuse_kind(path)
         if sha256: verify(path, sha256)
         adata = read_any(path, layer, names=names, label=labels if isinstance(labels, str) else None, transpose=transpose, sep=sep, decimal=decimal, encoding=encoding, limit=limit)
-        try: return check(genes_only(adata), labels, copy=False, **kwargs)
+        try: return check(genes_only(adata), labels, copy=None, **kwargs)
         except CountsError as e: raise hint_elsewhere(path, adata.X, e) from None
     except ScgmError as e: raise (e if str(path) in e.where else e.at(path)) from None
     except OSError as e: raise FormatError(f'the file cannot be opened: {e.strerror or e}', str(path), fix='look at the path and at who may read it') from e

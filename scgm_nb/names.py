@@ -19,18 +19,20 @@ from .entries import kept_parts, whole_matrix
 ensembl = re.compile(r'ENS([A-Z]{3})?G\d{11}(\.\d+)?(?:_PAR_Y)?')
 peaks   = re.compile(r'\w+[:_-]\d+[-_]\d+')
 dates   = re.compile(r'(\d{1,2})-(Mar|Sept?|Dec|MAR|SEPT?|DEC)|(Mar|Sept?|Dec|MAR|SEPT?|DEC)-(\d{1,2})')    # not sep-1: a gene of a worm
+dated   = re.compile(r'-(?:Mar|Sep|Dec|MAR|SEP|DEC|(?<=(?:Mar|Sep|Dec|MAR|SEP|DEC|ept|EPT)-)\d)')       # what every date holds, and hardly anything else
+ranged  = re.compile(r'[:_-]\d+[-_]\d')                                                             # and every peak
 
-def holding(mark, names): return [s for s in names if mark in s] if mark in '\n'.join(names) else []    # one look at all of them is quick
+def ids_in(names): return [m for s in names if s[:3] == 'ENS' and (m := ensembl.fullmatch(s))] if 'ENS' in '\n'.join(names) else []
 
-def ids_in(names): return [m for s in holding('ENS', names) if (m := ensembl.fullmatch(s))]
+def dates_in(names): return [s for s in names if dates.fullmatch(s)] if dated.search('\n'.join(names)) else []
 
-def dates_in(names): return [s for s in holding('-', names) if dates.fullmatch(s)]
+def peaks_in(names): return [s for s in names if peaks.fullmatch(s)] if ranged.search('\n'.join(names)) else []
 
 # %% ../nbs/00_names.ipynb #56de2c2c
 def count_kinds(names, ids):
     "How many names are symbols, peaks (`chr1:100-200`), or Ensembl ids of each species"
     n = Counter({None: 'human', 'MUS': 'mouse'}.get(m[1], (m[1] or '').lower()) + ' ensembl' for m in ids)
-    n['peak'] = sum(bool(peaks.fullmatch(s)) for s in holding('-', names) + [s for s in holding('_', names) if '-' not in s])
+    n['peak'] = len(peaks_in(names))
     n['symbol'] = len(names) - n.total()
     return n
 
@@ -88,8 +90,9 @@ def check_genes(
 # %% ../nbs/00_names.ipynb #44474a1b
 def plain(names):
     "Are these all texts without any blank? (One look at all of them together)"
-    try: return len('\n'.join(names).split()) == len(names) and 'nan' not in names
+    try: text = '\n'.join(['', *names, ''])
     except TypeError: return False
+    return text.isascii() and not any(blank in text for blank in (' ', '\t', '\r', '\v', '\f', '\x1c', '\x1d', '\x1e', '\x1f', '\n\n', '\nnan\n')) and text.count('\n') == len(names) + 1
 
 def refuse_blanks(names):
     blank = [i for i, s in enumerate(names) if not (isinstance(s, str) and s.strip() and s != 'nan')]
