@@ -194,7 +194,7 @@ def pseudo_bulk(
 ):                        # AnnData samples x genes; obsm['fractions'] and obsm['reads'] are the truth, var['shift'] the factors
     "Bulk samples that are sums of known cells"
     rng = np.random.default_rng([seed, 15])
-    adata = check(adata, labels, allow_rare=True)
+    adata = check(adata, labels, allow_rare=True, empty_genes=True)
     types = adata.obs[labels].cat.categories
     if fractions is None: fractions = pd.DataFrame(recipe(n_samples, types, alpha=alpha, rare=rare, missing=missing, rng=rng), [f'bulk{i}' for i in range(n_samples)], types)
     out = mix(adata, fractions, by=labels, n_cells=n_cells, seed=seed)

@@ -67,7 +67,8 @@ def check(
     strip_version=False,  # cut the version off Ensembl ids
     mixed_ids=False,      # accept symbols and Ensembl ids side by side
     species=None,         # refuse genes of another species than this
-    drop_empty=False,     # leave out cells and genes without a single count; False refuses such cells, None lets them in
+    drop_empty=False,     # leave out cells and genes without a single count; False refuses them, None lets them in
+    empty_genes=False,    # let genes without a count in, as a part of the cells may well have them, and refuse empty cells alone
     copy=True,            # False may share the matrix with the input; None may give the input back, for cells that nobody else holds
 ):                        # a new AnnData: X a CSR matrix of raw counts (float32), sound names and labels
     "The door: the same cells with everything checked, or an error that says what to do"
@@ -78,7 +79,7 @@ def check(
     finally: vars(X).pop('seen', None)       # what a reader saw of a matrix is true until it goes out of the door
     out = adata if copy is None and as_it_is(adata, X) else renewed(adata, X, var, layer, bool(copy))
     out = settle_genes(out, strip_version, on_duplicate)
-    if drop_empty is not None: out = settle_empty(out, drop_empty, stored_zeros=smallest == 0)
+    if drop_empty is not None: out = settle_empty(out, drop_empty, empty_genes, stored_zeros=smallest == 0)
     for column in columns: out.obs[column] = settle_labels(out.obs, column, unlabelled, allow_rare)
     return out
 
@@ -123,14 +124,23 @@ def settle_genes(adata, strip_version, on_duplicate):
     adata.var_names = names
     return adata
 
-def settle_empty(adata, drop_empty, stored_zeros=True):
-    "Cells without a count refused, or dropped together with such genes"
-    full = np.asarray(adata.X.sum(1)).ravel() > 0 if stored_zeros else np.diff(adata.X.indptr) > 0
-    if full.all() and not drop_empty and adata.n_obs and adata.n_vars: return adata
-    if not full.any(): raise CountsError('there is not a single count in any cell', f'{adata.n_obs:,} cells x {adata.n_vars:,} genes', fix='look at the file: was the right matrix read?')
-    if not drop_empty: raise CountsError(f'{many((~full).sum(), "cell")} without a single count', f'cells {some(adata.obs_names[~full])}',
+def settle_empty(adata, drop_empty, empty_genes, stored_zeros=True):
+    "Cells and genes without a count refused, or both left out"
+    cells = np.asarray(adata.X.sum(1)).ravel() > 0 if stored_zeros else np.diff(adata.X.indptr) > 0
+    genes = np.full(adata.n_vars, True) if empty_genes and not drop_empty else counted_genes(adata.X)
+    if cells.all() and genes.all() and adata.n_obs and adata.n_vars: return adata
+    if not cells.any(): raise CountsError('there is not a single count in any cell', f'{adata.n_obs:,} cells x {adata.n_vars:,} genes', fix='look at the file: was the right matrix read?')
+    if drop_empty: return adata[cells, genes].copy()
+    if not cells.all(): raise CountsError(f'{many((~cells).sum(), "cell")} without a single count', f'cells {some(adata.obs_names[~cells])}',
         'they have no library size, and their logarithms are undefined', 'drop_empty=True')
-    return adata[full, np.asarray(adata.X.sum(0)).ravel() > 0].copy()
+    raise CountsError(f'{many((~genes).sum(), "gene")} without a single count, of {adata.n_vars:,}', f'genes {some(adata.var_names[~genes])}',
+        'these cells cannot tell a gene that is silent from one that was never measured', 'drop_empty=True leaves them out, empty_genes=True lets them in')
+
+def counted_genes(X, first=1 << 19):
+    "Which genes hold a count? Often the first entries answer for all of them"
+    counted = np.zeros(X.shape[1], bool)
+    counted[X.indices[:first][X.data[:first] > 0]] = True
+    return counted if counted.all() else np.asarray(X.sum(0)).ravel() > 0
 
 def carry(adata, out, copy):
     "Layers and the tables of genes come along"

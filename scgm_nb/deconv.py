@@ -300,7 +300,7 @@ def deconvolve_files(
     if Path(out).exists() and not overwrite: raise FileExistsError(f'{out} exists; overwrite=True (--overwrite) replaces it')
     samples = read_bulk(bulk, units, genes=genes)
     trained = (Path(reference)/'config.json').exists()
-    d = Deconvolver.load(reference) if trained else Deconvolver.train(read(reference, [labels] + ([groups] if groups else [])), labels, groups=groups, seed=seed)
+    d = Deconvolver.load(reference) if trained else Deconvolver.train(read(reference, [labels] + ([groups] if groups else []), empty_genes=True), labels, groups=groups, seed=seed)
     if save: d.save(save, overwrite=overwrite)
     r = d.deconvolve(samples, method)
     table = r.to_frame().astype({'sample': str, 'type': str})

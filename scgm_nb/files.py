@@ -374,7 +374,7 @@ def write(
     format = format or ('h5ad' if name.endswith('.h5ad') else 'table' if re.search(r'\.(tsv|csv)(\.gz)?$', name) else '10x' if not Path(path).suffix else None)
     if format not in ('h5ad', '10x', 'bulk2sc', 'table'): raise FormatError(f'nothing is written to a file named {Path(path).suffix!r}', str(path), fix='.h5ad, .tsv.gz, .csv.gz, a folder, or format=')
     if format == 'bulk2sc' and not labels: raise LabelError('the bulk2sc folder needs clusters', fix='labels="cell_type"')
-    given, adata = adata, check(adata, labels, mixed_ids=True, allow_rare=True)     # what was accepted once is not refused here
+    given, adata = adata, check(adata, labels, mixed_ids=True, allow_rare=True, empty_genes=True)     # what was accepted once is not refused here
     if format == 'h5ad': carry_parts(given, adata)
     warn_losses(given, adata, format, labels)
     with storable(), in_place_of(path, overwrite) as new:

@@ -31,9 +31,9 @@ def typed_source(reference, labels, *, components, unlabelled, seed):
     "A source whose first label is the type, -1 where unknown"
     if labels is not None and components is not None: raise ScgmError('components= is for cells without labels', f'labels={labels!r}, components={components!r}', 'there is one component per label', 'labels=None, or leave components out')
     if not isinstance(reference, AnnData): return reference
-    if labels is not None: return CellSource(hide_names(check(reference, labels, unlabelled=unlabelled, allow_rare=unlabelled is not None), labels, unlabelled), labels, seed=seed)
+    if labels is not None: return CellSource(hide_names(check(reference, labels, unlabelled=unlabelled, allow_rare=unlabelled is not None, empty_genes=True), labels, unlabelled), labels, seed=seed)
     if not isinstance(components, int) or components < 1: raise ScgmError(f'components={components!r}', 'GMVAE.train', 'without labels nobody knows how many types there are', 'components=8, or labels="cell_type"')
-    cells = check(reference)
+    cells = check(reference, empty_genes=True)
     cells.obs['component'] = pd.Categorical.from_codes(np.full(cells.n_obs, -1), [f'component {i + 1}' for i in range(components)])
     return CellSource(cells, 'component', seed=seed)
 
@@ -200,14 +200,14 @@ def latent(self: GMVAE,
     seed=None,  # None gives the mean of q(z|x, y) at the likeliest type; a number draws from it
 ):              # array, cells x latent numbers
     "The numbers of each cell"
-    return self.net.latent(check(cells), seed)
+    return self.net.latent(check(cells, empty_genes=True), seed)
 
 @patch
 def assign(self: GMVAE,
     cells,   # AnnData of raw counts
 ):           # DataFrame, cells x types
     "q(y|x): how likely each cell is of each type"
-    return pd.DataFrame(self.net.type_shares(check(cells)), cells.obs_names, self.types)
+    return pd.DataFrame(self.net.type_shares(check(cells, empty_genes=True)), cells.obs_names, self.types)
 
 @patch
 def log_prob(self: GMVAE,
@@ -217,7 +217,7 @@ def log_prob(self: GMVAE,
     seed=0,   # of everything random
 ):             # Series, one number per cell
     "Estimate of log p(x)"
-    return pd.Series(self.net.log_prob(check(cells), draws=draws, seed=seed), cells.obs_names)
+    return pd.Series(self.net.log_prob(check(cells, empty_genes=True), draws=draws, seed=seed), cells.obs_names)
 
 # %% ../nbs/05_gmvae.ipynb #8118e3eb
 @patch

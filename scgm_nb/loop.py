@@ -78,7 +78,7 @@ def place():
 # %% ../nbs/00bc_loop.ipynb #d779ee0b
 def as_source(source, what):
     "Cells as a source of batches: checked at once, or while they are read from a file; any other source as it is"
-    if isinstance(source, AnnData): source = FileSource(source) if source.isbacked else CellSource(check(source))
+    if isinstance(source, AnnData): source = FileSource(source) if source.isbacked else CellSource(check(source, empty_genes=True))
     if not hasattr(source, 'batch') and (source is not None or what == 'to learn from'): raise FormatError(f'nothing {what} in a {type(source).__name__}', fix='give an AnnData, or a source of batches such as CellSource(adata)')
     if source is not None and not len(source): raise ScgmError(f'there is nothing {what}', 'the source has no batch', 'it holds no cell', 'look at what was kept: source.kept')
     return source

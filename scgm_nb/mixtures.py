@@ -97,7 +97,7 @@ def signature(
     groups=None,          # the obs column of donors or batches
 ):                        # Signature
     "What each type expresses, how well that is known, and how large its cells are"
-    adata = check(adata, labels)
+    adata = check(adata, labels, empty_genes=True)
     code, K = adata.obs[labels].cat.codes.to_numpy().astype(int), adata.obs[labels].nunique()
     if K < 2: raise LabelError('there is one type only', f'obs[{labels!r}]', 'a mixture of one type needs no taking apart', 'a reference of all types in the bulk')
     group = np.zeros(len(code), int) if groups is None else pd.factorize(adata.obs[groups])[0]

@@ -50,7 +50,7 @@ def read_h5mu(
             adata = read_anndata(group, layer)
             shared = read_elem(f['obs']) if 'obs' in f else adata.obs
         for c in shared.columns.difference(adata.obs.columns): adata.obs[c] = shared[c].reindex(adata.obs_names)
-        return check(adata, labels)
+        return check(adata, labels, empty_genes=True)
     except ScgmError as e: raise (e if str(path) in e.where else e.at(path)) from None
 
 # %% ../nbs/01c_peaks.ipynb #e5d1030f

@@ -35,7 +35,7 @@ def independent_genes(
     seed=0,        # of everything random
 ):           # AnnData
     "The simplest generator: every gene of every type by itself, negative binomial"
-    cells, drawn, rng = check(cells, labels, allow_rare=True), [], np.random.default_rng(seed)
+    cells, drawn, rng = check(cells, labels, allow_rare=True, empty_genes=True), [], np.random.default_rng(seed)
     for i, (name, n) in enumerate(sizes.items()):
         p, φ, ℓ = moments(cells.X[(cells.obs[labels] == name).to_numpy()])
         for lo in range(0, n, 512):

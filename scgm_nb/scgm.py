@@ -201,7 +201,7 @@ def train(cls: ScGM,
 def door_source(cells, columns, layer, unlabelled, seed):
     "Cells as a source: through the door, or checked as they are read"
     if cells.isbacked: return FileSource(cells, columns, seed=seed)
-    return CellSource(check(cells, columns, layer, unlabelled=unlabelled, allow_rare=True), columns, seed=seed)
+    return CellSource(check(cells, columns, layer, unlabelled=unlabelled, allow_rare=True, empty_genes=True), columns, seed=seed)
 
 # %% ../nbs/03b_scgm.ipynb #0b75ca85
 @patch
@@ -441,7 +441,7 @@ def meet(self: ScGM,
     columns=(),    # obs columns that must be there
 ):                 # a new AnnData on the genes of the model
     "Cells through the door, and on the genes of the model"
-    cells = check(cells, list(columns), allow_rare=True)
+    cells = check(cells, list(columns), allow_rare=True, empty_genes=True)
     return cells if list(cells.var_names) == self.genes else align(cells, self.genes)
 
 @patch

@@ -193,7 +193,7 @@ def train_vae(
 # %% ../nbs/01_vae.ipynb #9dc6630a
 def cells_source(cells, labels, covariates, *, seed=0):
     columns = [*labels, *covariates]
-    return CellSource(check(cells, columns, allow_rare=True), columns, seed=seed)
+    return CellSource(check(cells, columns, allow_rare=True, empty_genes=True), columns, seed=seed)
 
 def some_cells(source, most=20_000):
     "Counts and label numbers of up to `most` cells"

@@ -135,7 +135,7 @@ def mix(
 ):                      # AnnData samples x genes; `obsm`: fractions of cells, of counts, rows of the cells
     "Bulk samples that are sums of known cells"
     check_world(dict(n_samples=n_samples, n_cells=n_cells), {}, dict(seed=seed))
-    adata = check(adata, by, allow_rare=True)
+    adata = check(adata, by, allow_rare=True, empty_genes=True)
     types, rng = adata.obs[by].cat.categories, np.random.default_rng([seed, 5])
     f = recipes(fractions, types, n_samples, alpha=alpha, rng=rng)
     pools = [np.flatnonzero(adata.obs[by] == t) for t in types]
