@@ -16,7 +16,7 @@ from .batches import *
 from .sealed import *
 from .learner import *
 from .vae import *
-from .vae import some_cells
+from .vae import patient, some_cells
 from .scgm import *
 from .report import *
 
@@ -65,7 +65,7 @@ def finetune(self: ScGM,
     old=None,        # cells of the old training set, where they are still there; None rehearses with the model's own
     *,
     rehearse=None,   # how many cells of its own it draws; None: as many as it has learned from, at most 4 times the new ones or 2,000
-    steps=None,      # most updates of the autoencoder
+    steps=None,      # updates of the autoencoder, the rate falling over them; None: until held-out cells say stop
     net_steps=None,  # updates of the diffusion
     lr=1e-3,         # highest learning rate: half of that of training
     seed=0,        # of everything random
@@ -96,14 +96,15 @@ def learn_cells(self: ScGM,
     source,      # of old and new cells
     n,           # how many cells it has seen in all
     *,
-    steps=None,  # most updates
+    steps=None,  # updates, the rate falling over them; None: until held-out cells say stop
     **learner,   # settings of the Learner
 ):
     "Go on with the autoencoder; the weight of its prior follows the number of cells"
     self.vae.warm, self.vae.cells = 0., n
     self.vae.init.update(warm=0., cells=n)
     train, valid = source.hold_out(.1, seed=learner['seed'])
-    self.vae = Learner(self.vae, train, valid, steps=steps or int(np.clip(30*len(train), 400, 10_000)), **learner).fit()
+    how, steps = dict(ema=0.) if steps else patient(train), steps or int(np.clip(200*len(train), 2000, 40_000))
+    self.vae = Learner(self.vae, train, valid, steps=steps, **dict(how, **learner)).fit()
 
 @patch
 def learn_net(self: ScGM,
@@ -145,10 +146,11 @@ def changes(before, after, both, new, *, seed):
     from scgm_nb.distances import between, energy
     from sklearn.decomposition import TruncatedSVD
     column, names = next(iter(after.labels.items()))
-    axes = TruncatedSVD(20, random_state=seed).fit(normalise(both))
+    fitted = both.obs.groupby(column, observed=True).cumcount().to_numpy() % 2 == 0
+    axes = TruncatedSVD(20, random_state=seed).fit(normalise(both[fitted]))
     place, rows = lambda cells: axes.transform(normalise(cells)), []
     for k, name in enumerate(names):
-        real = both[both.obs[column] == name]
+        real = both[~fitted & (both.obs[column] == name)]
         real = real[np.random.default_rng([seed, k]).permutation(real.n_obs)[:400]].copy()
         half = real.n_obs//2
         P, known = place(real), name in before.labels[column]
