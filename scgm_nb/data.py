@@ -127,7 +127,7 @@ def settle_genes(adata, strip_version, on_duplicate):
 def settle_empty(adata, drop_empty, empty_genes, stored_zeros=True):
     "Cells and genes without a count refused, or both left out"
     cells = np.asarray(adata.X.sum(1)).ravel() > 0 if stored_zeros else np.diff(adata.X.indptr) > 0
-    genes = np.full(adata.n_vars, True) if empty_genes and not drop_empty else counted_genes(adata.X)
+    genes = np.full(adata.n_vars, True) if empty_genes and not drop_empty else counted_genes(adata.X, stored_zeros)
     if cells.all() and genes.all() and adata.n_obs and adata.n_vars: return adata
     if not cells.any(): raise CountsError('there is not a single count in any cell', f'{adata.n_obs:,} cells x {adata.n_vars:,} genes', fix='look at the file: was the right matrix read?')
     if drop_empty: return adata[cells, genes].copy()
@@ -136,10 +136,11 @@ def settle_empty(adata, drop_empty, empty_genes, stored_zeros=True):
     raise CountsError(f'{many((~genes).sum(), "gene")} without a single count, of {adata.n_vars:,}', f'genes {some(adata.var_names[~genes])}',
         'these cells cannot tell a gene that is silent from one that was never measured', 'drop_empty=True leaves them out, empty_genes=True lets them in')
 
-def counted_genes(X, first=1 << 19):
+def counted_genes(X, stored_zeros=True, first=1 << 18):
     "Which genes hold a count? Often the first entries answer for all of them"
     counted = np.zeros(X.shape[1], bool)
-    counted[X.indices[:first][X.data[:first] > 0]] = True
+    at = X.indices[:first]
+    counted[at[X.data[:first] > 0] if stored_zeros else at] = True
     return counted if counted.all() else np.asarray(X.sum(0)).ravel() > 0
 
 def carry(adata, out, copy):
