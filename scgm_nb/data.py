@@ -124,6 +124,7 @@ def settle_genes(adata, strip_version, on_duplicate):
     adata.var_names = names
     return adata
 
+# %% ../nbs/00_data.ipynb #a9127e43
 def settle_empty(adata, drop_empty, empty_genes, stored_zeros=True):
     "Cells and genes without a count refused, or both left out"
     cells = np.asarray(adata.X.sum(1)).ravel() > 0 if stored_zeros else np.diff(adata.X.indptr) > 0
@@ -143,6 +144,7 @@ def counted_genes(X, stored_zeros=True, first=1 << 18):
     counted[at[X.data[:first] > 0] if stored_zeros else at] = True
     return counted if counted.all() else np.asarray(X.sum(0)).ravel() > 0
 
+# %% ../nbs/00_data.ipynb #93d7f177
 def carry(adata, out, copy):
     "Layers and the tables of genes come along"
     for new, old in ((out.layers, adata.layers), (out.varm, adata.varm)):

@@ -203,6 +203,7 @@ def inspect_zarr(folder, limit=None):
     for m in found:
         if m.name != '.zmetadata': judge_chunks(m)
 
+# %% ../nbs/00d_files.ipynb #a4f92c86
 def claims_of(chunk):
     "Bytes that the head of a compressed chunk says will come out of it: zstd and blosc say so, others do not"
     with open(chunk, 'rb') as f: head = f.read(18)
@@ -213,6 +214,7 @@ def claims_of(chunk):
     if head[:1] in (b'\x01', b'\x02') and int.from_bytes(head[12:16], 'little') == chunk.stat().st_size: return int.from_bytes(head[4:8], 'little')
     return 0
 
+# %% ../nbs/00d_files.ipynb #08fadec7
 def described(meta, folder):
     "Place and bytes of the array that a description is of (0 for a group), then of those it holds consolidated"
     d = json.loads(meta.read_text())
@@ -230,6 +232,7 @@ def judge_chunks(meta):
         if chunk.is_file() and chunk != meta and (claim := claims_of(chunk)) > most: raise LimitError(f'a chunk claims {claim:,} bytes, its whole array has {array_size(d, meta):,.0f}', str(chunk),
             'its head is wrong, or meant to fill the memory', 'fetch the folder again')
 
+# %% ../nbs/00d_files.ipynb #96dde765
 def array_size(d, meta):
     "Bytes that an array claims, or the larger one of its chunks; no pickle among its codecs"
     if 'pickle' in json.dumps([d.get(k) for k in ('filters', 'compressor', 'codecs')]): raise UnsafeFileError('an array is stored as a pickle', str(meta), 'reading a pickle runs whatever program it holds', 'do not open it; ask for plain arrays')

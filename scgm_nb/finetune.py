@@ -38,7 +38,8 @@ def longer(labels, cells):
 def enlarged(self: ScGM, labels):
     "The same model with room for more names"
     levels = [len(labels[c]) for c in self.covariates]
-    vae = copied(VAE(**dict(self.vae.init, levels=levels)), self.vae)
+    accents = len(next(iter(labels.values()))) if self.vae.accents else 0
+    vae = copied(VAE(**dict(self.vae.init, levels=levels, accents=accents)), self.vae)
     if levels: vae.shift.data = regrouped(self.vae.shift.detach(), self.vae.levels, levels)
     vae.gene_names, vae.covariates = self.genes, {c: labels[c] for c in self.covariates}
     net = with_names(self.net, [len(n) for n in labels.values()])

@@ -8,6 +8,7 @@ __all__ = []
 # %% ../nbs/05d_rehearsal.ipynb #d0d05d02
 import numpy as np, pandas as pd, scipy.sparse as sp
 from dataclasses import dataclass
+from fastcore.basics import patch
 from scipy.optimize import nnls
 from scipy.stats import norm, t as student
 from tqdm.auto import tqdm
@@ -140,30 +141,35 @@ class Members:
         every = to_one(r/self.full.share[:, self.on].sum(1)) @ self.full.share
         return np.where(self.seen >= 0, b[self.seen]*every[self.on].sum(), every[self.net_at])
 
-    def adapted(self, B, R, samples, adapt_to):
-        "Shares of reads and expression per type after the adaptive stage, for all samples together or each alone"
-        Y = np.array([self.look(b, r[0]) for b, r in zip(B, R)])
-        groups = [np.arange(len(Y))] if adapt_to == 'all' else [[i] for i in range(len(Y))]
-        found = [adapt(Y[g], self.net) for g in groups]
-        frames = [pd.DataFrame(sig, self.s.types, self.full.genes[self.net_at]) for _, sig in found]
-        return np.concatenate([r for r, _ in found]), frames[0] if adapt_to == 'all' else dict(zip(samples, frames))
-
     def without(self, k):
         "The same reference, had it never seen type `k`"
         s, rest = self.s, np.arange(len(self.s.types)) != k
         return Members(Signature(s.types[rest], s.genes, s.share[rest], s.error[rest], s.size[rest], s.cells[rest]), None, np.array([], int), error=self.error[rest])
 
-    def one(self, name, b, r):
-        "Read shares by the method of this name; `r` is the weighted answer"
-        if name == 'weighted': return r
-        if name == 'nnls': return nnls_shares(b, self.s, self.at)
-        if name == 'svr': return svr_shares(b, self.s, self.few)
-        return em_shares(b, self.s, self.at, rounds=100) if name == 'em' else tape_shares(self.look(b, r), self.net)
+# %% ../nbs/05d_rehearsal.ipynb #65740c45
+@patch
+def one(self: Members, name, b, r):
+    "Read shares by the method of this name; `r` is the weighted answer"
+    if name == 'weighted': return r
+    if name == 'nnls': return nnls_shares(b, self.s, self.at)
+    if name == 'svr': return svr_shares(b, self.s, self.few)
+    return em_shares(b, self.s, self.at, rounds=100) if name == 'em' else tape_shares(self.look(b, r), self.net)
 
-    def all(self, b, reads, names):
-        "Read shares by each method; of the weighted one the relative misfit, the share of the reads that it leaves, and what is strange"
-        r, tau = weighted_shares(b, self.s, self.at, reads=reads)
-        return np.array([to_one(self.one(n, b, r)) for n in names]), np.array([tau, 1 - r.sum(), *strange(b, r, self.s, self.error, reads)])
+@patch
+def all(self: Members, b, reads, names):
+    "Read shares by each method; of the weighted one the relative misfit, the share of the reads that it leaves, and what is strange"
+    r, tau = weighted_shares(b, self.s, self.at, reads=reads)
+    return np.array([to_one(self.one(n, b, r)) for n in names]), np.array([tau, 1 - r.sum(), *strange(b, r, self.s, self.error, reads)])
+
+# %% ../nbs/05d_rehearsal.ipynb #a672d1d0
+@patch
+def adapted(self: Members, B, R, samples, adapt_to):
+    "Shares of reads and expression per type after the adaptive stage, for all samples together or each alone"
+    Y = np.array([self.look(b, r[0]) for b, r in zip(B, R)])
+    groups = [np.arange(len(Y))] if adapt_to == 'all' else [[i] for i in range(len(Y))]
+    found = [adapt(Y[g], self.net) for g in groups]
+    frames = [pd.DataFrame(sig, self.s.types, self.full.genes[self.net_at]) for _, sig in found]
+    return np.concatenate([r for r, _ in found]), frames[0] if adapt_to == 'all' else dict(zip(samples, frames))
 
 # %% ../nbs/05d_rehearsal.ipynb #ce40c353
 names = ['nnls', 'weighted', 'em', 'tape']      # the methods that are rehearsed, and that the stack may use

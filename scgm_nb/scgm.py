@@ -28,7 +28,7 @@ from .files import in_place_of
 from .likelihoods import likelihoods
 from .vae import *
 from .vae import some_cells
-from .dispersion import guess_groups
+from .dispersion import fit_accent, guess_groups
 from .luck import set_noise
 from .sde import *
 from .sampling_cuda import *
@@ -191,6 +191,7 @@ def train(cls: ScGM,
     columns, covariates = ([c] if isinstance(c, str) else list(c or []) for c in (labels, covariates))
     source = door_source(cells, [*columns, *covariates], layer, unlabelled, seed) if isinstance(cells, AnnData) else cells
     part = lambda name: dict(resume=Path(resume)/name) if resume else {}
+    dials = accented(source, kind) | (dials or {})
     vae = train_vae(source, columns or None, covariates, kind=kind, latent=latent, steps=steps, seed=seed, dials=dials, calibrated=False, progress=progress, **part('vae'), **learner)
     E, y = encoded(vae, source)
     net = train_net(E, y, [len(names) for names in source.labels.values()], steps=net_steps, seed=seed, progress=progress, **part('net'), **learner)
@@ -203,21 +204,27 @@ def door_source(cells, columns, layer, unlabelled, seed):
     if cells.isbacked: return FileSource(cells, columns, seed=seed)
     return CellSource(check(cells, columns, layer, unlabelled=unlabelled, allow_rare=True, empty_genes=True), columns, seed=seed)
 
+def accented(source, kind):
+    "Room for an accent for each name of the first column"
+    return dict(accents=len(next(iter(source.labels.values())))) if source.labels and kind in ('nb', 'zinb') else {}
+
 # %% ../nbs/03b_scgm.ipynb #0b75ca85
 @patch
 def calibrate(self: ScGM,
     X,       # training cells, counts
     y,       # their codes
     *,
-    most=1500,   # cells to draw
+    most=1500,   # cells to draw for the noise; three times as many for the means
     seed=0,        # of everything random
 ):
-    "Set the noise so that cells drawn through the whole model scatter as the real ones do, within groups: each gene, and genes together"
+    "Make cells drawn through the whole model scatter as the real ones do, within groups: each gene, and genes together; then have their means"
     if self.vae.kind not in ('nb', 'zinb'): return self
     if not self.labels: set_noise(self.vae, X, guess_groups(X, seed=seed), seed=seed); return self
-    at = np.random.default_rng([seed, 9]).permutation(len(y))[:most]
+    few, at = min(most, len(y)), np.resize(np.random.default_rng([seed, 9]).permutation(len(y)), 3*most)
     z, ℓ = self.draw_latents(y[at], seed=seed + 1)
-    set_noise(self.vae, X, y[:, 0], z=z, library=ℓ, y=y[at], drawn_groups=y[at, 0], seed=seed)
+    drawn = dict(z=z, library=ℓ, y=y[at], drawn_groups=y[at, 0])
+    set_noise(self.vae, X, y[:, 0], **{k: v[:few] for k, v in drawn.items()}, seed=seed)
+    if self.vae.accents: fit_accent(self.vae, X, y[:, 0], **drawn, seed=seed)
     return self
 
 # %% ../nbs/03b_scgm.ipynb #711ecf7a
@@ -365,8 +372,9 @@ def decoded(self: ScGM,
 ):                   # CSR counts, a table of rates, or None
     "From latent numbers to counts, rates or nothing; the noise of the counts belongs to the cells"
     if output == 'latent': return None
-    if output == 'counts': return self.vae.draw(z, ℓ, y, seed=seed, cells=cells)
-    return np.concatenate([likelihoods[self.vae.kind].mean(*self.vae.params(μ)).cpu().numpy() for _, μ in self.vae.rates(z, ℓ, y)])
+    name = y[:, 0] if self.vae.accents else None
+    if output == 'counts': return self.vae.draw(z, ℓ, y, name=name, seed=seed, cells=cells)
+    return np.concatenate([likelihoods[self.vae.kind].mean(*self.vae.params(μ)).cpu().numpy() for _, μ in self.vae.rates(z, ℓ, y, name=name)])
 
 # %% ../nbs/03b_scgm.ipynb #c29fccf5
 @patch

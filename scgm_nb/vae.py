@@ -52,11 +52,12 @@ class VAE(nn.Module):
         hide=.3,           # share of its genes that the encoder must do without, other ones at each step of training
         factors=16,        # most factors of the luck that genes share
         told_prior=.5,     # the same for what the covariates do to a gene
+        accents=0,         # names whose cells, drawn by name, are set right gene by gene after training (see `fit_accent`)
         warm=.1,           # share of training in which the weight of the KL rises to 1
         free_bits=0.,      # nats that each latent number may cost for nothing
     ):
         super().__init__()
-        self.init = dict(genes=genes, latent=latent, hidden=hidden, seen=min(seen, genes), levels=list(levels), kind=kind, cells=cells, prior=prior, hide=hide, factors=factors, told_prior=told_prior, warm=warm, free_bits=free_bits)
+        self.init = dict(genes=genes, latent=latent, hidden=hidden, seen=min(seen, genes), levels=list(levels), kind=kind, cells=cells, prior=prior, hide=hide, factors=factors, told_prior=told_prior, accents=accents, warm=warm, free_bits=free_bits)
         for k, v in self.init.items(): setattr(self, 'latent_size' if k == 'latent' else k, v)
         self.layers()
 
@@ -69,6 +70,7 @@ def layers(self: VAE):
     self.up = nn.Sequential(nn.Linear(self.latent_size, h), nn.LayerNorm(h), nn.SiLU(), nn.Linear(h, self.genes, bias=False))
     self.base, self.log_phi = new(self.genes), new(self.genes)
     if self.levels: self.shift = new(sum(self.levels), self.genes)
+    if self.accents: self.register_buffer('accent', torch.zeros(self.accents, self.genes))
     if self.kind == 'zinb': self.gate = nn.Parameter(torch.full((self.genes,), -3.))
     if self.kind == 'bernoulli': self.gain = new()
     for name, at in dict(columns=torch.arange(self.seen), centre=torch.zeros(self.seen), spread=torch.ones(self.seen), shared=torch.zeros(self.factors, self.genes)).items(): self.register_buffer(name, at)
@@ -87,10 +89,13 @@ def rate(self: VAE,
     z,        # numbers of each cell
     library,  # total of each cell
     y=None,   # covariates, as numbers
+    *,
+    name=None, # the name by whose accent each cell is drawn
 ):            # cells x genes
     "Expected counts: the shares of the genes times the library size of each cell"
     η = self.up(z).float() + self.base
     if self.levels: η = η + self.covariate_shift(y)
+    if name is not None: η = η + self.accent[name]
     if self.kind == 'bernoulli': library = library*self.gain.exp()
     return library[:, None]*η.softmax(-1)
 
@@ -263,13 +268,15 @@ def rates(self: VAE,
     library,    # their library sizes
     y=None,     # their covariates, as numbers
     *,
+    name=None,  # the names by whose accents they are drawn
     chunk=512,  # cells at a time
 ):
     "Expected counts, a chunk at a time: first row, and an array"
-    on = lambda v: torch.tensor(np.asarray(v), device=self.base.device)
+    def on(v, s): return None if v is None else torch.tensor(np.asarray(v)[s], device=self.base.device)
     for lo in range(0, len(z), chunk):
         s = slice(lo, lo + chunk)
-        yield lo, self.rate(on(z[s]).float(), on(library[s]).float(), None if y is None else on(y[s]))
+        told = {} if name is None else dict(name=on(name, s))
+        yield lo, self.rate(on(z, s).float(), on(library, s).float(), on(y, s), **told)
 
 @patch
 @torch.no_grad()
@@ -280,12 +287,13 @@ def draw(self: VAE,
     *,
     factor=1.,   # on the overdispersion
     cells=None,  # numbers of the cells, to whom the dice belong; None counts from 0
+    name=None,   # the names by whose accents they are drawn
     seed=0,      # the luck of cell i depends on this and on i
     chunk=512,   # cells at a time
 ):               # counts, CSR
     "Draw counts from latent numbers"
     kind, out, cells, shared = likelihoods[self.kind], [], range(len(z)) if cells is None else cells, self.shared.cpu().numpy()
-    for lo, μ in self.rates(z, library, y, chunk=chunk):
+    for lo, μ in self.rates(z, library, y, name=name, chunk=chunk):
         μ, *more = (p.double().cpu().numpy() for p in self.params(μ))
         if more: more[0] = more[0]*factor
         out.append(sp.csr_matrix(kind.draw(luck(shared, cells[lo:lo + len(μ)], seed), μ, *more)))
