@@ -17,6 +17,7 @@ from .sealed import *
 from .learner import *
 from .vae import *
 from .vae import patient, some_cells
+from .cellnet import *
 from .scgm import *
 from .report import *
 
