@@ -122,6 +122,7 @@ def unless_there(out, overwrite=False):
 
 def about_model(gm): return dict(labels=gm.labels, genes=len(gm.genes), latent=gm.vae.latent_size, learned_from=int(gm.net.count.sum()), hash=gm.hash)
 
+# %% ../nbs/07aa_verbs.ipynb #5c5d5014
 def scgm_train(
     file:str,              # cells with raw counts
     out:str,               # folder for the model
@@ -139,6 +140,7 @@ def scgm_train(
     gm = sg.ScGM.train(cells_of(file), columns_of(labels), columns_of(covariates), kind=kind, steps=steps, net_steps=steps, seed=seed, resume=resume)
     return dict(model=str(gm.save(out, overwrite=overwrite)), **about_model(gm))
 
+# %% ../nbs/07aa_verbs.ipynb #4b040aac
 def scgm_generate(
     model:str,               # folder of a model, or 'demo' for the one that comes along
     out:str,                 # .h5ad to be written
@@ -155,6 +157,7 @@ def scgm_generate(
     made.file.close()
     return dict(written=out, cells=made.n_obs, genes=made.n_vars, **{c: made.obs[c].value_counts().loc[lambda n: n > 0].to_dict() for c in gm.labels})
 
+# %% ../nbs/07aa_verbs.ipynb #74fc4415
 def scgm_finetune(
     model:str,               # folder of a model, or 'demo'
     file:str,                # new cells with raw counts and the label columns of the model
@@ -183,6 +186,7 @@ def pairs(
 
 def wishes_of(text): return {gene: ('fold', float(v)) if re.fullmatch(r'[\d.]+', v) else v for gene, v in pairs(text).items()} or None
 
+# %% ../nbs/07aa_verbs.ipynb #ecb228c8
 def scgm_edit(
     model:str,               # folder of a model, or 'demo'
     file:str,                # cells with raw counts; obs has their present names
@@ -201,6 +205,7 @@ def scgm_edit(
     edited = open_model(model).edit(cells_of(file), pairs(to), genes=wishes_of(genes), method=method, strength=strength, reference=cells_of(reference) if reference else None, seed=seed)
     return dict(written=str(sg.write(edited, out, overwrite=overwrite)), cells=edited.n_obs)
 
+# %% ../nbs/07aa_verbs.ipynb #5117788c
 def scgm_enhance(
     model:str,               # folder of a model, or 'demo'
     file:str,                # cells with raw counts
@@ -258,6 +263,7 @@ def scgm_deconvolve(
     from scgm_nb.deconv import deconvolve_files
     return deconvolve_files(reference, bulk, out, units=units, labels=labels, groups=groups, method=method, save=save, seed=seed, overwrite=overwrite)
 
+# %% ../nbs/07aa_verbs.ipynb #954fd42f
 def scgm_bulk2sc(
     reference:str,            # labelled cells with raw counts, or the folder of a saved Bulk2SC
     bulk:str,                 # table of bulk samples (.tsv, .csv, .gz, .h5ad)
