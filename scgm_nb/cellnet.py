@@ -83,14 +83,14 @@ def name_shifts(
     M,       # numbers of the cells
     y,       # their codes
     sizes,   # how many names each covariate has
-):           # shift of each name, and their variance per covariate
+):           # shift of each name, their variance per covariate, and that of their sums
     "How far each name shifts the mean, all covariates fitted together"
     H = np.concatenate([np.eye(n)[y[:, j]] for j, n in enumerate(sizes)], 1) if len(sizes) else np.zeros((len(M), 0))
     C = H - H.mean(0)
     B = np.linalg.solve(C.T @ C + np.eye(C.shape[1]), C.T @ (M - M.mean(0)))           # one cell's worth of doubt
     parts = np.split(np.arange(len(B)), np.cumsum(sizes)[:-1]) if len(sizes) else []
     B = np.concatenate([B[p] - (H[:, p] @ B[p]).mean(0) for p in parts]) if parts else B
-    return B, np.stack([(H[:, p] @ B[p]).var(0) for p in parts]) if parts else np.zeros((0, M.shape[1]))
+    return B, np.stack([(H[:, p] @ B[p]).var(0) for p in parts]) if parts else np.zeros((0, M.shape[1])), (H @ B).var(0)
 
 # %% ../nbs/03ab_cellnet.ipynb #e045eac0
 @patch
@@ -105,8 +105,8 @@ def remember(self: CellNet,
     put(self.seen, seen); put(self.count, count); put(self.span, [E[:, -1].min(), E[:, -1].max()])
     L = self.init['latent']
     M, drawn = np.c_[E[:, :L], E[:, -1]].astype(float), np.r_[np.exp(E[:, L:2*L].astype(float)).mean(0), 0]
-    B, between = name_shifts(M, y, self.init['sizes'])
-    within = np.sqrt(np.maximum(M.var(0) + drawn - between.sum(0), .05*(M.var(0) + drawn)) + 1e-9)
+    B, between, explained = name_shifts(M, y, self.init['sizes'])
+    within = np.sqrt(np.maximum(M.var(0) + drawn - explained, .05*(M.var(0) + drawn)) + 1e-9)
     put(self.mean, M.mean(0)); put(self.sd, within); put(self.shift, B/within); put(self.between, between/within**2)
     return self
 

@@ -154,7 +154,7 @@ def own_latents(vae, X, groups, y=None, *, most=1500, seed=0):
     at = np.sort(np.random.default_rng(seed).permutation(X.shape[0])[:most])
     return dict(z=vae.latent(X[at], seed), library=np.asarray(X[at].sum(1)).ravel(), y=None if y is None else y[at], drawn_groups=groups[at])
 
-# %% ../nbs/00k_dispersion.ipynb #11007254
+# %% ../nbs/00k_dispersion.ipynb #1bc3ac17
 def halved(X, seed):
     "Counts of which every molecule was kept by the toss of a coin"
     kept = np.random.default_rng([seed, 12]).binomial(X.data.astype(np.int64), .5)
@@ -164,24 +164,30 @@ def log_profile(X, total):
     "log1p of counts per 10,000, where the totals are given"
     return sp.csr_matrix((np.log1p(1e4*X.data/np.repeat(total, np.diff(X.indptr))), X.indices, X.indptr), X.shape)
 
-# %% ../nbs/00k_dispersion.ipynb #4efcf533
+def answer_of(d, half): return d*np.log2(np.maximum(d, 1e-9)/np.maximum(half, 1e-9))*(half > 0)
+
+# %% ../nbs/00k_dispersion.ipynb #62ba92ae
 def group_moments(N, groups, k):
     "Number of cells, mean and variance of each of `k` groups"
     n = np.bincount(groups, minlength=k)[:, None]
     mean, square = (group_sums(M, groups, k)/np.maximum(n, 1) for M in (N, N.power(2)))
     return n, mean, (n*np.maximum(square - mean**2, 0) + 10*within_variance(N, groups))/(n + 10)
 
-def accents(real, groups, drawn, drawn_groups, k, *, own=.04, seed=0):
-    "Log factor of each gene of each of `k` names, real over drawn, as far as it can be believed"
-    total = np.asarray(drawn.sum(1), float).ravel()
-    n, r, v = group_moments(normalise(real), groups, k)
-    m, d, w = group_moments(log_profile(drawn, total), drawn_groups, k)
-    answer = (d - group_moments(log_profile(halved(drawn, seed), total), drawn_groups, k)[1])/np.log(2)
-    known = (n > 0) & (m > 0)
-    error = np.sqrt(v/np.maximum(n, 1) + w/np.maximum(m, 1))
-    return known*np.clip(trust(own, error, answer)*(r - d)/np.maximum(answer, 1e-3), -1, 1)
+def accents(real, drawn, half, τ):
+    "Log factors, names x genes, from the moments of real and of drawn cells and the means of halved ones"
+    (n, r, v), (m, d, w) = real, drawn
+    answer, error = answer_of(d, half), np.sqrt(v/np.maximum(n, 1) + w/np.maximum(m, 1))
+    return ((n > 0) & (m > 0))*np.clip(trust(τ**2 + 1e-12, error, answer)*(r - d)/np.maximum(answer, 1e-3), -1, 1)
 
-# %% ../nbs/00k_dispersion.ipynb #8c5efd99
+# %% ../nbs/00k_dispersion.ipynb #f538a6f3
+def miss(τ, real, drawn, half, held, again):
+    "Squared distance of the means of other cells, drawn anew and given accents, from those of held-out cells"
+    (n, r, _), (m, d, _) = held, again
+    return float((n*(m > 0)*(d + answer_of(drawn[1], half)*accents(real, drawn, half, τ) - r)**2).sum())
+
+taus = (0, .02, .05, .1, .15, .2, .3, .5)      # scatter of accents, from which one is chosen
+
+# %% ../nbs/00k_dispersion.ipynb #a5836de1
 @torch.no_grad()
 def fit_accent(
     model,         # with `draw`, and `accent`: a row for each name
@@ -191,10 +197,17 @@ def fit_accent(
     z,             # latents to draw from
     library,       # their library sizes
     drawn_groups,  # their names
-    y=None,        # their covariates
+    held,          # which of the training cells the model has not learned from
+    y=None,        # covariates of what is drawn
     seed=0,        # of the draws
 ):                 # the same model
-    "Set what each name adds to the log share of each gene, so that drawn cells have the means of the real ones"
-    found = accents(X, groups, model.draw(z, library, y, seed=seed), drawn_groups, len(model.accent), seed=seed)
-    model.accent.copy_(torch.as_tensor(found))
+    "Set what each name adds to the log share of each gene, so that the means of drawn cells come nearer to those of real ones"
+    N, D, k = normalise(X), model.draw(z, library, y, seed=seed), len(model.accent)
+    total = np.asarray(D.sum(1), float).ravel()
+    D, H, odd = log_profile(D, total), log_profile(halved(D, seed), total), np.arange(len(z)) % 2 == 1
+    def real(rows): return group_moments(N[rows], groups[rows], k)
+    def drawn(rows, M=D): return group_moments(M[rows], drawn_groups[rows], k)
+    half, whole = drawn(~odd, H)[1], slice(None)
+    τ = min(taus, key=lambda τ: miss(τ, real(~held), drawn(~odd), half, real(held), drawn(odd))) if held.any() else 0
+    model.accent.copy_(torch.as_tensor(accents(real(whole), drawn(whole), drawn(whole, H)[1], τ)))
     return model

@@ -19,6 +19,7 @@ from .vae import *
 from .vae import patient, some_cells
 from .cellnet import *
 from .scgm import *
+from .scgm import held_out
 from .report import *
 
 # %% ../nbs/03bb_finetune.ipynb #61c7ae50
@@ -82,7 +83,8 @@ def finetune(self: ScGM,
     source = CellSource(both, list(labels), seed=seed)
     gm.learn_cells(source, n + new.n_obs, steps=steps, lr=lr, seed=seed, progress=progress, **learner)
     gm.learn_net(*encoded(gm.vae, source), added=new, steps=net_steps, seed=seed, progress=progress, **learner)
-    gm.calibrate(*some_cells(source), seed=seed)
+    X, y = some_cells(source)
+    gm.calibrate(X, y, held=held_out(source, len(y), seed), seed=seed)
     gm.facts = dict(changes=changes(self, gm, both, new, seed=seed).reset_index().to_dict('records'))
     return gm
 

@@ -69,16 +69,17 @@ def train(cls: ScGM,
     dials=None,         # other settings of the VAE, see `VAE`
     **learner,          # settings of both Learners: device, bf16 ...
 )->'ScGM':              # the trained model
-    "Learn to generate cells: an autoencoder, a diffusion of its numbers, and the overdispersion that makes drawn cells scatter as real ones"
+    "Learn to generate cells: an autoencoder, a diffusion of its numbers, and the noise and the means of its drawn cells"
     columns, covariates = ([c] if isinstance(c, str) else list(c or []) for c in (labels, covariates))
     source = door_source(cells, [*columns, *covariates], layer, unlabelled, seed) if isinstance(cells, AnnData) else cells
     part = lambda name: dict(resume=Path(resume)/name) if resume else {}
-    dials = accented(source, kind) | (dials or {})
+    dials = (accented(source, kind) if columns else {}) | (dials or {})
     vae = train_vae(source, columns or None, covariates, kind=kind, latent=latent, steps=steps, seed=seed, dials=dials, calibrated=False, progress=progress, **part('vae'), **learner)
     E, y = encoded(vae, source)
     net = train_net(E, y, [len(names) for names in source.labels.values()], steps=net_steps, seed=seed, progress=progress, **part('net'), **learner)
     gm = cls(vae, net, {c: [str(n) for n in names] for c, names in source.labels.items()})
-    return gm.calibrate(*some_cells(source), seed=seed)
+    X, y = some_cells(source)
+    return gm.calibrate(X, y, held=held_out(source, len(y), seed), seed=seed)
 
 # %% ../nbs/03b_scgm.ipynb #6568ae33
 def door_source(cells, columns, layer, unlabelled, seed):
@@ -86,9 +87,14 @@ def door_source(cells, columns, layer, unlabelled, seed):
     if cells.isbacked: return FileSource(cells, columns, seed=seed)
     return CellSource(check(cells, columns, layer, unlabelled=unlabelled, allow_rare=True, empty_genes=True), columns, seed=seed)
 
+def held_out(source, n, seed):
+    "Which of the first `n` cells of a source the autoencoder was judged by, and did not learn from"
+    numbers = np.concatenate([source.cells(0, s) for s in range(len(source))])[:n]
+    return np.isin(numbers, source.hold_out(.1, seed=seed)[1].kept)
+
 def accented(source, kind):
     "Room for an accent for each name of the first column"
-    return dict(accents=len(next(iter(source.labels.values())))) if source.labels and kind in ('nb', 'zinb') else {}
+    return dict(accents=len(next(iter(source.labels.values())))) if kind in ('nb', 'zinb') else {}
 
 # %% ../nbs/03b_scgm.ipynb #0b75ca85
 @patch
@@ -96,17 +102,18 @@ def calibrate(self: ScGM,
     X,       # training cells, counts
     y,       # their codes
     *,
-    most=1500,   # cells to draw for the noise; three times as many for the means
+    held=None,   # which of them the autoencoder has not learned from; None leaves the accents as they are
+    most=1500,   # cells to draw for the noise; four times as many for the means
     seed=0,        # of everything random
 ):
     "Make cells drawn through the whole model scatter as the real ones do, within groups: each gene, and genes together; then have their means"
     if self.vae.kind not in ('nb', 'zinb'): return self
-    if not self.labels: set_noise(self.vae, X, guess_groups(X, seed=seed), seed=seed); return self
-    few, at = min(most, len(y)), np.resize(np.random.default_rng([seed, 9]).permutation(len(y)), 3*most)
+    if len(self.labels) == len(self.covariates): set_noise(self.vae, X, guess_groups(X, seed=seed), y=y, seed=seed); return self
+    few, at = min(most, len(y)), np.resize(np.random.default_rng([seed, 9]).permutation(len(y)), 4*most)
     z, ℓ = self.draw_latents(y[at], seed=seed + 1)
     drawn = dict(z=z, library=ℓ, y=y[at], drawn_groups=y[at, 0])
     set_noise(self.vae, X, y[:, 0], **{k: v[:few] for k, v in drawn.items()}, seed=seed)
-    if self.vae.accents: fit_accent(self.vae, X, y[:, 0], **drawn, seed=seed)
+    if self.vae.accents and held is not None: fit_accent(self.vae, X, y[:, 0], **drawn, held=held, seed=seed)
     return self
 
 # %% ../nbs/03b_scgm.ipynb #711ecf7a
