@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['check', 'normalise', 'split', 'attempt', 'ScgmError', 'FormatError', 'CountsError', 'GeneError', 'LabelError',
            'BulkError', 'LimitError', 'UnsafeFileError', 'ModelFileError', 'MismatchError', 'NumericError',
-           'DataWarning', 'some', 'many', 'check_values', 'check_matrix', 'count_kinds', 'id_kinds', 'species_of',
-           'restore_dates', 'check_genes', 'merge_genes', 'unknown_label', 'check_labels']
+           'DataWarning', 'some', 'many', 'check_values', 'check_matrix', 'id_kinds', 'species_of', 'restore_dates',
+           'check_genes', 'merge_genes', 'unknown_label', 'check_labels']
 
 # %% ../nbs/00_data.ipynb #19b23764
 import os, shutil, warnings
@@ -22,7 +22,7 @@ from .names import ensembl, look_like_genes
 
 # %% ../nbs/00_data.ipynb #a3f11957
 _all_ = ['ScgmError', 'FormatError', 'CountsError', 'GeneError', 'LabelError', 'BulkError', 'LimitError', 'UnsafeFileError',
-         'ModelFileError', 'MismatchError', 'NumericError', 'DataWarning', 'some', 'many', 'check_values', 'check_matrix', 'count_kinds',
+         'ModelFileError', 'MismatchError', 'NumericError', 'DataWarning', 'some', 'many', 'check_values', 'check_matrix',
          'id_kinds', 'species_of', 'restore_dates', 'check_genes', 'merge_genes', 'unknown_label', 'check_labels']     # handed on: `from scgm_nb.data import *` has the checks, too
 
 # %% ../nbs/00_data.ipynb #e06d7f39

@@ -207,7 +207,7 @@ def fit_accent(
     D, H, odd = log_profile(D, total), log_profile(halved(D, seed), total), np.arange(len(z)) % 2 == 1
     def real(rows): return group_moments(N[rows], groups[rows], k)
     def drawn(rows, M=D): return group_moments(M[rows], drawn_groups[rows], k)
-    half, whole = drawn(~odd, H)[1], slice(None)
-    τ = min(taus, key=lambda τ: miss(τ, real(~held), drawn(~odd), half, real(held), drawn(odd))) if held.any() else 0
+    whole, tried = slice(None), (real(~held), drawn(~odd), drawn(~odd, H)[1], real(held), drawn(odd)) if held.any() else ()
+    τ = min(taus, key=lambda τ: miss(τ, *tried)) if tried else 0
     model.accent.copy_(torch.as_tensor(accents(real(whole), drawn(whole), drawn(whole, H)[1], τ)))
     return model

@@ -89,7 +89,7 @@ def door_source(cells, columns, layer, unlabelled, seed):
 
 def held_out(source, n, seed):
     "Which of the first `n` cells of a source the autoencoder was judged by, and did not learn from"
-    numbers = np.concatenate([source.cells(0, s) for s in range(len(source))])[:n]
+    numbers = np.concatenate([source.cells(0, s) for s in range(-(-n//source.batch_size))])
     return np.isin(numbers, source.hold_out(.1, seed=seed)[1].kept)
 
 def accented(source, kind):
