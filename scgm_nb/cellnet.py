@@ -16,7 +16,6 @@ from .batches import *
 from .learner import *
 from .learner import forked, seed_dice
 from .sde import *
-from .sampling_cuda import *
 
 # %% ../nbs/03ab_cellnet.ipynb #683180a9
 @torch.no_grad()

@@ -167,10 +167,12 @@ def log_profile(X, total):
 def answer_of(d, half): return d*np.log2(np.maximum(d, 1e-9)/np.maximum(half, 1e-9))*(half > 0)
 
 # %% ../nbs/00k_dispersion.ipynb #62ba92ae
+def group_means(N, groups, k): return group_sums(N, groups, k)/np.maximum(np.bincount(groups, minlength=k), 1)[:, None]
+
 def group_moments(N, groups, k):
     "Number of cells, mean and variance of each of `k` groups"
     n = np.bincount(groups, minlength=k)[:, None]
-    mean, square = (group_sums(M, groups, k)/np.maximum(n, 1) for M in (N, N.power(2)))
+    mean, square = (group_means(M, groups, k) for M in (N, N.power(2)))
     return n, mean, (n*np.maximum(square - mean**2, 0) + 10*within_variance(N, groups))/(n + 10)
 
 def accents(real, drawn, half, τ):
@@ -206,8 +208,9 @@ def fit_accent(
     total = np.asarray(D.sum(1), float).ravel()
     D, H, odd = log_profile(D, total), log_profile(halved(D, seed), total), np.arange(len(z)) % 2 == 1
     def real(rows): return group_moments(N[rows], groups[rows], k)
-    def drawn(rows, M=D): return group_moments(M[rows], drawn_groups[rows], k)
-    whole, tried = slice(None), (real(~held), drawn(~odd), drawn(~odd, H)[1], real(held), drawn(odd)) if held.any() else ()
+    def drawn(rows): return group_moments(D[rows], drawn_groups[rows], k)
+    def half(rows): return group_means(H[rows], drawn_groups[rows], k)
+    whole, tried = slice(None), (real(~held), drawn(~odd), half(~odd), real(held), drawn(odd)) if held.any() else ()
     τ = min(taus, key=lambda τ: miss(τ, *tried)) if tried else 0
-    model.accent.copy_(torch.as_tensor(accents(real(whole), drawn(whole), drawn(whole, H)[1], τ)))
+    model.accent.copy_(torch.as_tensor(accents(real(whole), drawn(whole), half(whole), τ)))
     return model

@@ -16,10 +16,9 @@ from .batches import *
 from .sealed import *
 from .learner import *
 from .vae import *
-from .vae import patient, some_cells
+from .vae import judged, patient
 from .cellnet import *
 from .scgm import *
-from .scgm import held_out
 from .report import *
 
 # %% ../nbs/03bb_finetune.ipynb #61c7ae50
@@ -83,8 +82,7 @@ def finetune(self: ScGM,
     source = CellSource(both, list(labels), seed=seed)
     gm.learn_cells(source, n + new.n_obs, steps=steps, lr=lr, seed=seed, progress=progress, **learner)
     gm.learn_net(*encoded(gm.vae, source), added=new, steps=net_steps, seed=seed, progress=progress, **learner)
-    X, y = some_cells(source)
-    gm.calibrate(X, y, held=held_out(source, len(y), seed), seed=seed)
+    gm.calibrate_on(source, seed=seed)
     gm.facts = dict(changes=changes(self, gm, both, new, seed=seed).reset_index().to_dict('records'))
     return gm
 
@@ -106,7 +104,7 @@ def learn_cells(self: ScGM,
     "Go on with the autoencoder; the weight of its prior follows the number of cells"
     self.vae.warm, self.vae.cells = 0., n
     self.vae.init.update(warm=0., cells=n)
-    train, valid = source.hold_out(.1, seed=learner['seed'])
+    train, valid = judged(source, learner['seed'])
     how, steps = dict(ema=0.) if steps else patient(train), steps or int(np.clip(200*len(train), 2000, 40_000))
     self.vae = Learner(self.vae, train, valid, steps=steps, **dict(how, **learner)).fit()
 

@@ -25,11 +25,10 @@ from .learner import *
 from .files import in_place_of
 from .likelihoods import likelihoods
 from .vae import *
-from .vae import some_cells
+from .vae import judged, some_cells
 from .dispersion import fit_accent, guess_groups
 from .luck import set_noise
 from .cellnet import *
-from .sde import *
 from .sampling_cuda import *
 
 # %% ../nbs/03b_scgm.ipynb #3b81230a
@@ -78,19 +77,13 @@ def train(cls: ScGM,
     E, y = encoded(vae, source)
     net = train_net(E, y, [len(names) for names in source.labels.values()], steps=net_steps, seed=seed, progress=progress, **part('net'), **learner)
     gm = cls(vae, net, {c: [str(n) for n in names] for c, names in source.labels.items()})
-    X, y = some_cells(source)
-    return gm.calibrate(X, y, held=held_out(source, len(y), seed), seed=seed)
+    return gm.calibrate_on(source, seed=seed)
 
 # %% ../nbs/03b_scgm.ipynb #6568ae33
 def door_source(cells, columns, layer, unlabelled, seed):
     "Cells as a source: through the door, or checked as they are read"
     if cells.isbacked: return FileSource(cells, columns, seed=seed)
     return CellSource(check(cells, columns, layer, unlabelled=unlabelled, allow_rare=True, empty_genes=True), columns, seed=seed)
-
-def held_out(source, n, seed):
-    "Which of the first `n` cells of a source the autoencoder was judged by, and did not learn from"
-    numbers = np.concatenate([source.cells(0, s) for s in range(-(-n//source.batch_size))])
-    return np.isin(numbers, source.hold_out(.1, seed=seed)[1].kept)
 
 def accented(source, kind):
     "Room for an accent for each name of the first column"
@@ -115,6 +108,13 @@ def calibrate(self: ScGM,
     set_noise(self.vae, X, y[:, 0], **{k: v[:few] for k, v in drawn.items()}, seed=seed)
     if self.vae.accents and held is not None: fit_accent(self.vae, X, y[:, 0], **drawn, held=held, seed=seed)
     return self
+
+@patch
+def calibrate_on(self: ScGM, source, *, seed=0):
+    "`calibrate` on cells of a source; the accents are chosen by those that the autoencoder was judged by, and did not learn from"
+    X, y = some_cells(source)
+    numbers = np.concatenate([source.cells(0, s) for s in range(-(-len(y)//source.batch_size))])
+    return self.calibrate(X, y, held=np.isin(numbers, judged(source, seed)[1].kept), seed=seed)
 
 # %% ../nbs/03b_scgm.ipynb #711ecf7a
 @patch

@@ -188,7 +188,7 @@ def train_vae(
     groups = y[:, 0] if names[0] else guess_groups(X, seed=seed)
     vae = new_vae(source, names[1], X.shape[1], latent, kind, seed, dials or {}).start(X, groups)
     how, steps = {} if steps else patient(source), steps or int(np.clip(200*len(source), 2000, 40_000))
-    learner = Learner(vae, *source.hold_out(.1, seed=seed), steps=steps, seed=seed, **dict(how, **kwargs))
+    learner = Learner(vae, *judged(source, seed), steps=steps, seed=seed, **dict(how, **kwargs))
     vae = named(learner.fit(), source, names[1])
     vae.history = learner.history
     noisy = kind in ('nb', 'zinb')
@@ -204,6 +204,10 @@ def some_cells(source, most=20_000):
     "Counts and label numbers of up to `most` cells"
     parts = [source.batch(0, s) for s in range(min(len(source), -(-most//128)))]
     return sp.vstack([X for X, _ in parts], 'csr'), np.concatenate([y for _, y in parts])
+
+def judged(source, seed):
+    "Two sources: the cells that a VAE learns from, and the tenth that it is judged by"
+    return source.hold_out(.1, seed=seed)
 
 def new_vae(source, covariates, genes, latent, kind, seed, dials):
     n = len(source.kept)
