@@ -179,5 +179,5 @@ def demo(
         since = time.time()
         shown.append((*part(so_far), time.time() - since))
     cells, new = (sg.write(c, folder/f'{name}.h5ad', overwrite=True) for name, c in (('cells', so_far.cells), ('new_cells', so_far.new)))
-    with in_place_of(folder/'index.html', overwrite=True) as new: new.write_text(demo_page([section(*each) for each in shown]), encoding='utf-8')
+    with in_place_of(folder/'index.html', overwrite=True) as page: page.write_text(demo_page([section(*each) for each in shown]), encoding='utf-8')
     return {title: words for title, words, *_ in shown} | dict(page=str(folder/'index.html'), cells=str(cells), new_cells=str(new), seconds=round(time.time() - start, 1))
