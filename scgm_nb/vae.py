@@ -23,6 +23,8 @@ from .learner import forked, seed_dice
 from .likelihoods import *
 from .dispersion import *
 from .luck import *
+from .jackpots import *
+from .simulate import cell_noise
 from .dispersion import group_sums, guess_groups, match_factor, within_variance
 _all_ = ['start_dispersion', 'refit_dispersion', 'calibrate']
 
@@ -52,12 +54,13 @@ class VAE(nn.Module):
         hide=.3,           # share of its genes that the encoder must do without, other ones at each step of training
         factors=16,        # most factors of the luck that genes share
         told_prior=.5,     # the same for what the covariates do to a gene
+        jackpots=0,        # room for as many prizes of molecules that are counted many times over (see `fit_jackpots`)
         accents=0,         # names whose cells, drawn by name, are set right gene by gene after training (see `fit_accent`)
         warm=.1,           # share of training in which the weight of the KL rises to 1
         free_bits=0.,      # nats that each latent number may cost for nothing
     ):
         super().__init__()
-        self.init = dict(genes=genes, latent=latent, hidden=hidden, seen=min(seen, genes), levels=list(levels), kind=kind, cells=cells, prior=prior, hide=hide, factors=factors, told_prior=told_prior, accents=accents, warm=warm, free_bits=free_bits)
+        self.init = dict(genes=genes, latent=latent, hidden=hidden, seen=min(seen, genes), levels=list(levels), kind=kind, cells=cells, prior=prior, hide=hide, factors=factors, told_prior=told_prior, jackpots=jackpots, accents=accents, warm=warm, free_bits=free_bits)
         for k, v in self.init.items(): setattr(self, 'latent_size' if k == 'latent' else k, v)
         self.layers()
 
@@ -71,6 +74,7 @@ def layers(self: VAE):
     self.base, self.log_phi = new(self.genes), new(self.genes)
     if self.levels: self.shift = new(sum(self.levels), self.genes)
     if self.accents: self.register_buffer('accent', torch.zeros(self.accents, self.genes))
+    if self.jackpots: self.register_buffer('jackpot', torch.zeros(())); self.register_buffer('prizes', torch.zeros(self.jackpots))
     if self.kind == 'zinb': self.gate = nn.Parameter(torch.full((self.genes,), -3.))
     if self.kind == 'bernoulli': self.gain = new()
     for name, at in dict(columns=torch.arange(self.seen), centre=torch.zeros(self.seen), spread=torch.ones(self.seen), shared=torch.zeros(self.factors, self.genes)).items(): self.register_buffer(name, at)
@@ -192,7 +196,7 @@ def train_vae(
     vae = named(learner.fit(), source, names[1])
     vae.history = learner.history
     noisy = kind in ('nb', 'zinb')
-    if refitted and noisy: refit_dispersion(vae, X, y=y, seed=seed)
+    if refitted and noisy: fit_jackpots(refit_dispersion(vae, X, y=y, seed=seed), X, y=y, seed=seed)
     return set_noise(vae, X, groups, y=y, seed=seed) if calibrated and noisy else vae
 
 # %% ../nbs/01_vae.ipynb #9dc6630a
@@ -211,7 +215,7 @@ def judged(source, seed):
 
 def new_vae(source, covariates, genes, latent, kind, seed, dials):
     n = len(source.kept)
-    dials = dict(hidden=hidden_size(n), cells=n, levels=[len(source.labels[c]) for c in covariates]) | dials
+    dials = dict(hidden=hidden_size(n), cells=n, levels=[len(source.labels[c]) for c in covariates], jackpots=64*(kind in ('nb', 'zinb'))) | dials
     with forked(torch.device('cpu')):
         seed_dice((seed, 3), torch.device('cpu'))
         return VAE(genes, latent or latent_size(n), kind=kind, **dials)
@@ -298,10 +302,23 @@ def draw(self: VAE,
     "Draw counts from latent numbers"
     kind, out, cells, shared = likelihoods[self.kind], [], range(len(z)) if cells is None else cells, self.shared.cpu().numpy()
     for lo, μ in self.rates(z, library, y, name=name, chunk=chunk):
-        μ, *more = (p.double().cpu().numpy() for p in self.params(μ))
+        μ, *more = (p.double().cpu().numpy() for p in self.params(μ/self.swollen()))
         if more: more[0] = more[0]*factor
-        out.append(sp.csr_matrix(kind.draw(luck(shared, cells[lo:lo + len(μ)], seed), μ, *more)))
+        who = cells[lo:lo + len(μ)]
+        out.append(sp.csr_matrix(self.swell(kind.draw(luck(shared, who, seed), μ, *more), who, seed)))
     return sp.vstack(out, 'csr').astype(np.float32)
+
+# %% ../nbs/01_vae.ipynb #d351aab9
+@patch
+def swollen(self: VAE):
+    "How much jackpots add to the mean of a count, as a factor"
+    return 1 + float(self.jackpot*self.prizes.mean()) if self.jackpots else 1.
+
+@patch
+def swell(self: VAE, n, cells, seed):
+    "Counts of molecules, with the jackpots among them"
+    if not self.jackpots or not self.jackpot: return n
+    return jackpot(n, cell_noise(seed, cells, n.shape[1], stream=16), float(self.jackpot), self.prizes.cpu().numpy())
 
 # %% ../nbs/01_vae.ipynb #dcaed9df
 @patch
