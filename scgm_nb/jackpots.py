@@ -80,12 +80,10 @@ def fit_jackpots(
     def find(W, log_phi): return above(model, X, latent(W), y, log_phi, alien)
     trend = among_alike(np.asarray(X.mean(0), float).ravel(), before.cpu().numpy().astype(float)[:, None])[:, 0]
     odd = find(X, trend)
-    for _ in range(2):
-        if len(prizes_of(odd)) < few: return restored(model, before)
-        W = without(X, odd, odd[3].round())
-        φ = refit_dispersion(model, W, z=latent(W), y=y, seed=seed).log_phi.detach().cpu().numpy()
-        odd = find(W, φ)
-    pay(model, prizes_of(odd), tickets(model, X, latent(W), y, φ))
+    if len(prizes_of(odd)) < few: return model
+    W = without(X, odd, odd[3].round())
+    φ = refit_dispersion(model, W, z=latent(W), y=y, seed=seed).log_phi.detach().cpu().numpy()
+    pay(model, prizes_of(find(W, φ)), tickets(model, X, latent(W), y, φ))
     return model if model.jackpot else restored(model, before)
 
 # %% ../nbs/00m_jackpots.ipynb #9f949483
