@@ -14,17 +14,15 @@ from .likelihoods import log_prob, nb
 
 # %% ../nbs/00m_jackpots.ipynb #ca50f4e9
 def jackpot(
-    n,       # counts, cells x genes
+    n,       # counts
     v,       # uniform numbers, one for each
     p,       # the chance of a molecule
     prizes,  # what is added to the count then: numbers, each as likely
 ):           # counts
     "Counts to which some molecules have brought far more than one"
-    i, j = n.nonzero()
-    P, x = -np.expm1(n[i, j]*np.log1p(-p)), n.copy()
-    hit = v[i, j] < P
-    i, j, share = i[hit], j[hit], v[i, j][hit]/P[hit]
-    x[i, j] += prizes[(share*len(prizes)).astype(int)]
+    P, x = -np.expm1(n*np.log1p(-p)), n.copy()
+    hit = v < P
+    x[hit] += prizes[(v[hit]/P[hit]*len(prizes)).astype(int)]
     return x
 
 # %% ../nbs/00m_jackpots.ipynb #c0279114

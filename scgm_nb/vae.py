@@ -305,7 +305,7 @@ def draw(self: VAE,
         μ, *more = (p.double().cpu().numpy() for p in self.params(μ/self.swollen()))
         if more: more[0] = more[0]*factor
         who = cells[lo:lo + len(μ)]
-        out.append(sp.csr_matrix(self.swell(kind.draw(luck(shared, who, seed), μ, *more), who, seed)))
+        out.append(self.swell(sp.csr_matrix(kind.draw(luck(shared, who, seed), μ, *more)), who, seed))
     return sp.vstack(out, 'csr').astype(np.float32)
 
 # %% ../nbs/01_vae.ipynb #d351aab9
@@ -318,7 +318,10 @@ def swollen(self: VAE):
 def swell(self: VAE, n, cells, seed):
     "Counts of molecules, with the jackpots among them"
     if not self.jackpots or not self.jackpot: return n
-    return jackpot(n, cell_noise(seed, cells, n.shape[1], stream=16), float(self.jackpot), self.prizes.cpu().numpy())
+    each = np.diff(n.indptr)
+    v = cell_noise(seed, cells, each.max(initial=0), stream=16)[np.arange(each.max(initial=0)) < each[:, None]]     # the k-th counted gene of a cell has the k-th number
+    n.data = jackpot(n.data, v, float(self.jackpot), self.prizes.cpu().numpy())
+    return n
 
 # %% ../nbs/01_vae.ipynb #dcaed9df
 @patch
