@@ -14,7 +14,7 @@ from .likelihoods import log_prob, nb
 
 # %% ../nbs/00m_jackpots.ipynb #ca50f4e9
 def jackpot(
-    n,       # counts
+    n,       # counts, floating
     v,       # uniform numbers, one for each
     p,       # the chance of a molecule
     prizes,  # what is added to the count then: numbers, each as likely
@@ -26,14 +26,18 @@ def jackpot(
     return x
 
 # %% ../nbs/00m_jackpots.ipynb #c0279114
-least, rare, few, share = 10, -16., 20, .005     # smallest prize that is looked for; what a gene's noise hardly ever gives; fewer finds, or a smaller share of all counts, are none
+least = 10        # the smallest prize that is looked for
+rare = -16.       # log-probability of what a gene's noise hardly ever gives
+few = 20          # fewer finds are none,
+worth = .005      # and so are finds that hold a smaller share of all counts
 
+def sizes(X): return np.asarray(X.sum(1), np.float32).ravel()
 def alien(x, μ, φ): return (log_prob(nb, x, μ, φ) < rare) & (x > μ + least/2)
 
-def above(model, X, z, y, log_phi, odd):
+def above(model, X, z, y, log_phi, odd, library=None):
     "Counts that are `odd`: their cells, genes, values, rates and dispersions"
     φ, out = torch.as_tensor(np.exp(log_phi)), []
-    for lo, μ in model.rates(z, np.asarray(X.sum(1), np.float32).ravel(), y):
+    for lo, μ in model.rates(z, sizes(X) if library is None else library, y):
         x = torch.as_tensor(X[lo:lo + len(μ)].toarray(), device=μ.device)
         i, j = x.nonzero(as_tuple=True)
         v = x[i, j], μ[i, j], φ.to(μ)[j]
@@ -46,7 +50,7 @@ def quiet(μ, φ): return (μ > .1) & (μ < least/4) & (log_prob(nb, torch.full_
 
 def tickets(model, X, z, y, log_phi):
     "Molecules that are expected in quiet places"
-    φ, rates = torch.as_tensor(np.exp(log_phi)), model.rates(z, np.asarray(X.sum(1), np.float32).ravel(), y)
+    φ, rates = torch.as_tensor(np.exp(log_phi)), model.rates(z, sizes(X), y)
     return sum(float(μ[quiet(μ, φ.to(μ))].double().sum()) for _, μ in rates)
 
 def prizes_of(odd):
@@ -75,20 +79,21 @@ def fit_jackpots(
     at = np.sort(np.random.default_rng(seed).permutation(X.shape[0])[:most])
     X, y, before = X[at], None if y is None else y[at], model.log_phi.detach().clone()
     def latent(W): return model.latent(W, seed) if z is None else z[at]
-    def find(W, log_phi): return above(model, X, latent(W), y, log_phi, alien)
+    def find(W, log_phi): return above(model, X, latent(W), y, log_phi, alien, sizes(W))
     trend = among_alike(np.asarray(X.mean(0), float).ravel(), before.cpu().numpy().astype(float)[:, None])[:, 0]
+    model.jackpot.zero_()
     odd = find(X, trend)
     if len(prizes_of(odd)) < few: return model
     W = without(X, odd, odd[3].round())
     φ = refit_dispersion(model, W, z=latent(W), y=y, seed=seed).log_phi.detach().cpu().numpy()
-    pay(model, prizes_of(find(W, φ)), tickets(model, X, latent(W), y, φ))
+    pay(model, prizes_of(find(W, φ)), tickets(model, W, latent(W), y, φ))
     return model if model.jackpot else restored(model, before)
 
 # %% ../nbs/00m_jackpots.ipynb #9f949483
 def pay(model, prizes, tickets):
     "Note what was found, if it is worth it"
     p = len(prizes)/max(tickets, 1)
-    if len(prizes) < few or p*prizes.mean() < share: return model
+    if len(prizes) < few or p*prizes.mean() < worth: return model
     model.jackpot.fill_(min(p, .1))
     model.prizes.copy_(torch.as_tensor(np.quantile(prizes, (np.arange(len(model.prizes)) + .5)/len(model.prizes)).round()))
     return model

@@ -196,7 +196,8 @@ def train_vae(
     vae = named(learner.fit(), source, names[1])
     vae.history = learner.history
     noisy = kind in ('nb', 'zinb')
-    if refitted and noisy: fit_jackpots(refit_dispersion(vae, X, y=y, seed=seed), X, y=y, seed=seed)
+    if refitted and noisy: refit_dispersion(vae, X, y=y, seed=seed)
+    if refitted and noisy and vae.jackpots: fit_jackpots(vae, X, y=y, seed=seed)
     return set_noise(vae, X, groups, y=y, seed=seed) if calibrated and noisy else vae
 
 # %% ../nbs/01_vae.ipynb #9dc6630a
@@ -318,8 +319,7 @@ def swollen(self: VAE):
 def swell(self: VAE, n, cells, seed):
     "Counts of molecules, with the jackpots among them"
     if not self.jackpots or not self.jackpot: return n
-    each = np.diff(n.indptr)
-    v = cell_noise(seed, cells, each.max(initial=0), stream=16)[np.arange(each.max(initial=0)) < each[:, None]]     # the k-th counted gene of a cell has the k-th number
+    v = cell_noise(seed, cells, n.shape[1], stream=16)[np.repeat(np.arange(len(cells)), np.diff(n.indptr)), n.indices]
     n.data = jackpot(n.data, v, float(self.jackpot), self.prizes.cpu().numpy())
     return n
 
