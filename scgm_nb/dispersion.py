@@ -53,10 +53,12 @@ def guess_groups(X, *, seed=0):
     return KMeans(int(np.clip(X.shape[0]/100, 1, 20)), random_state=seed).fit_predict(Z)
 
 # %% ../nbs/00k_dispersion.ipynb #a926925b
+def sizes(X): return np.asarray(X.sum(1), np.float32).ravel()
+
 def surface(model, X, grid, *, z, y=None):
     "Log-likelihood of each gene at each log φ of `grid`: levels x genes"
     kind, out = likelihoods[model.kind], np.zeros((len(grid), X.shape[1]))
-    for lo, μ in model.rates(z, np.asarray(X.sum(1), np.float32).ravel(), y):
+    for lo, μ in model.rates(z, sizes(X), y):
         x = torch.as_tensor(X[lo:lo + len(μ)].toarray(), device=μ.device)
         (μ, _, *more), (i, j) = model.params(μ), x.nonzero(as_tuple=True)
         for k, g in enumerate(grid):

@@ -9,7 +9,7 @@ __all__ = ['jackpot', 'fit_jackpots']
 import numpy as np, scipy.sparse as sp, torch
 
 # %% ../nbs/00m_jackpots.ipynb #e070af7f
-from .dispersion import among_alike, refit_dispersion
+from .dispersion import among_alike, refit_dispersion, sizes
 from .likelihoods import log_prob, nb
 
 # %% ../nbs/00m_jackpots.ipynb #ca50f4e9
@@ -31,38 +31,37 @@ rare = -16.       # log-probability of what a gene's noise hardly ever gives
 few = 20          # fewer finds are none,
 worth = .005      # and so are finds that hold a smaller share of all counts
 
-def sizes(X): return np.asarray(X.sum(1), np.float32).ravel()
 def alien(x, μ, φ): return (log_prob(nb, x, μ, φ) < rare) & (x > μ + least/2)
 
-def above(model, X, z, y, log_phi, odd, library=None):
-    "Counts that are `odd`: their cells, genes, values, rates and dispersions"
+def aliens(model, X, z, library, y, log_phi):
+    "Where counts are alien: cells, genes, counts, rates and dispersions"
     φ, out = torch.as_tensor(np.exp(log_phi)), []
-    for lo, μ in model.rates(z, sizes(X) if library is None else library, y):
+    for lo, μ in model.rates(z, library, y):
         x = torch.as_tensor(X[lo:lo + len(μ)].toarray(), device=μ.device)
         i, j = x.nonzero(as_tuple=True)
         v = x[i, j], μ[i, j], φ.to(μ)[j]
-        at = odd(*v)
+        at = alien(*v)
         out.append(torch.stack([t[at].double() for t in (i + lo, j, *v)]).cpu())
     return torch.cat(out, 1)
 
 # %% ../nbs/00m_jackpots.ipynb #be9d4bd5
 def quiet(μ, φ): return (μ > .1) & (μ < least/4) & (log_prob(nb, torch.full_like(μ, least), μ, φ) < rare)
 
-def tickets(model, X, z, y, log_phi):
+def tickets(model, z, library, y, log_phi):
     "Molecules that are expected in quiet places"
-    φ, rates = torch.as_tensor(np.exp(log_phi)), model.rates(z, sizes(X), y)
-    return sum(float(μ[quiet(μ, φ.to(μ))].double().sum()) for _, μ in rates)
+    φ = torch.as_tensor(np.exp(log_phi))
+    return sum(float(μ[quiet(μ, φ.to(μ))].double().sum()) for _, μ in model.rates(z, library, y))
 
-def prizes_of(odd):
+def prizes_of(found):
     "By how much the jackpots in quiet places exceed their molecules"
-    _, _, x, μ, φ = odd
+    _, _, x, μ, φ = found
     seen = quiet(μ, φ) & (x >= least)
     return np.round((x - μ.clamp(min=1))[seen].numpy())
 
-def without(X, odd, left):
-    "The same counts, the odd ones cut down to what is `left` to them"
-    i, j, x, μ, φ = odd
-    return X - sp.csr_matrix(((x - left).numpy().astype(X.dtype), (i.numpy().astype(int), j.numpy().astype(int))), X.shape)
+def without(X, found):
+    "The same counts, the alien ones cut down to what was expected"
+    i, j, x, μ, φ = found
+    return X - sp.csr_matrix(((x - μ.round()).numpy().astype(X.dtype), (i.numpy().astype(int), j.numpy().astype(int))), X.shape)
 
 # %% ../nbs/00m_jackpots.ipynb #2066dd98
 @torch.no_grad()
@@ -79,25 +78,21 @@ def fit_jackpots(
     at = np.sort(np.random.default_rng(seed).permutation(X.shape[0])[:most])
     X, y, before = X[at], None if y is None else y[at], model.log_phi.detach().clone()
     def latent(W): return model.latent(W, seed) if z is None else z[at]
-    def find(W, log_phi): return above(model, X, latent(W), y, log_phi, alien, sizes(W))
     trend = among_alike(np.asarray(X.mean(0), float).ravel(), before.cpu().numpy().astype(float)[:, None])[:, 0]
     model.jackpot.zero_()
-    odd = find(X, trend)
-    if len(prizes_of(odd)) < few: return model
-    W = without(X, odd, odd[3].round())
-    φ = refit_dispersion(model, W, z=latent(W), y=y, seed=seed).log_phi.detach().cpu().numpy()
-    pay(model, prizes_of(find(W, φ)), tickets(model, W, latent(W), y, φ))
-    return model if model.jackpot else restored(model, before)
+    found = aliens(model, X, latent(X), sizes(X), y, trend)
+    if len(prizes_of(found)) < few: return model
+    W = without(X, found)
+    cut = latent(W), sizes(W), y
+    φ = refit_dispersion(model, W, z=cut[0], y=y, most=most, seed=seed).log_phi.detach().cpu().numpy()
+    prizes = prizes_of(aliens(model, X, *cut, φ))
+    p = len(prizes)/max(tickets(model, *cut, φ), 1)
+    if len(prizes) >= few and p*prizes.mean() >= worth: pay(model, p, prizes)
+    else: model.log_phi.copy_(before)
+    return model
 
 # %% ../nbs/00m_jackpots.ipynb #9f949483
-def pay(model, prizes, tickets):
-    "Note what was found, if it is worth it"
-    p = len(prizes)/max(tickets, 1)
-    if len(prizes) < few or p*prizes.mean() < worth: return model
+def pay(model, p, prizes):
+    "Note what was found"
     model.jackpot.fill_(min(p, .1))
     model.prizes.copy_(torch.as_tensor(np.quantile(prizes, (np.arange(len(model.prizes)) + .5)/len(model.prizes)).round()))
-    return model
-
-def restored(model, log_phi):
-    model.log_phi.copy_(log_phi)
-    return model

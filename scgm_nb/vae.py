@@ -196,8 +196,9 @@ def train_vae(
     vae = named(learner.fit(), source, names[1])
     vae.history = learner.history
     noisy = kind in ('nb', 'zinb')
-    if refitted and noisy: refit_dispersion(vae, X, y=y, seed=seed)
-    if refitted and noisy and vae.jackpots: fit_jackpots(vae, X, y=y, seed=seed)
+    if refitted and noisy:
+        refit_dispersion(vae, X, y=y, seed=seed)
+        if vae.jackpots: fit_jackpots(vae, X, y=y, seed=seed)
     return set_noise(vae, X, groups, y=y, seed=seed) if calibrated and noisy else vae
 
 # %% ../nbs/01_vae.ipynb #9dc6630a
@@ -302,8 +303,9 @@ def draw(self: VAE,
 ):               # counts, CSR
     "Draw counts from latent numbers"
     kind, out, cells, shared = likelihoods[self.kind], [], range(len(z)) if cells is None else cells, self.shared.cpu().numpy()
+    swollen = self.swollen()
     for lo, μ in self.rates(z, library, y, name=name, chunk=chunk):
-        μ, *more = (p.double().cpu().numpy() for p in self.params(μ/self.swollen()))
+        μ, *more = (p.double().cpu().numpy() for p in self.params(μ/swollen))
         if more: more[0] = more[0]*factor
         who = cells[lo:lo + len(μ)]
         out.append(self.swell(sp.csr_matrix(kind.draw(luck(shared, who, seed), μ, *more)), who, seed))
