@@ -1,7 +1,8 @@
 """How good and how fast is the Gaussian-mixture VAE, beside the naive form, per-type independent NB, and Leiden?
 
     python benchmarks/gmvae.py labels        all labels, 5% of them, none: accuracy, ARI (beside Leiden), held-out log p(x); 3 seeds
-    python benchmarks/gmvae.py quality       `evaluate` of generated cells: ours, scGM, NB gene by gene and type by type; 3 seeds (the naive form: `naive`)
+    python benchmarks/gmvae.py quality       `evaluate` of generated cells: ours, scGM, NB gene by gene and type by type, the naive form at its own
+                                             rate (our training time) and at 1e-3 (three times as long); 3 seeds, and their mean
     python benchmarks/gmvae.py naive         held-out log p(x) of the naive form after 1 to 10 times our training time
     python benchmarks/gmvae.py reference     2,700 cells x 13,000 genes, 17 types: time and memory; operations per round beside the naive form
     python benchmarks/gmvae.py --minute      a little of each on the demo cells
@@ -122,6 +123,12 @@ def naive_learner(train, lr=6e-6, steps=10**9):
     torch.manual_seed(0)
     return Learner(Naive(train.n_vars, train.obs.cell_type.nunique()), CellSource(train, 'cell_type', batch_size=37), steps=steps, lr=lr, schedule=flat, warm=0, decay=0, ema=0., progress=False)
 
+def naive_fake(train, test, lr, time, seed):
+    "Cells of the naive form after so many seconds of training"
+    learner, spent = naive_learner(train, lr), 0.
+    while spent < time: spent += clock(learner.one_step)[1]
+    return naive_cells(learner.model, held_types(test), types_of(test), train.var_names, seed)
+
 def naive(data, seed, steps, times=(1, 3, 10), rates=(6e-6,)):
     "The naive form, given more and more of our training time"
     table('data', 'model', 'times our training', 'seconds', 'rounds', 'held-out log p(x)')
@@ -158,20 +165,33 @@ def compare(name, train, test, g, others, seed):
     for k, fake in fakes.items():
         report = evaluate(test, fake, train, labels='cell_type', trees=50, splits=5, floor=floor, progress=False)
         floor, found[k] = floor or report, report.table.assign(off=lambda t: t.verdict.str.startswith(('above', 'below')))
-    first = found['ours']
     table(name, 'type', 'floor', *fakes)
+    out = pd.DataFrame(figures(found)).T
+    for key, r in out.iterrows(): row(*key, f'{r.low:.3g} to {r.high:.3g}', *r[list(fakes)])
+    row('figures off the floor', '', '', *[f'{int(f.off.sum())} of {len(f)}' for f in found.values()])
+    return out
+
+def figures(found):
+    "Value of each figure by model, and its floor: of all cells, and as the mean over types"
+    first, out = found['ours'], {}
     for metric, group in first.groupby('metric', sort=False):
         for what, at in (('all', group.type == 'all'), ('mean over types', group.type != 'all')):
-            if at.any(): row(metric, what, f'{group[at].low.mean():.3g} to {group[at].high.mean():.3g}', *[float(f[(f.metric == metric) & ((f.type == 'all') == (what == 'all'))].value.mean()) for f in found.values()])
-    row('figures off the floor', '', '', *[f'{int(f.off.sum())} of {len(f)}' for f in found.values()])
+            of = lambda f: f[(f.metric == metric) & ((f.type == 'all') == (what == 'all'))].value.mean()
+            if at.any(): out[metric, what] = dict(low=group[at].low.mean(), high=group[at].high.mean()) | {k: float(of(f)) for k, f in found.items()}
+    return out
 
 def quality(data, seeds, steps):
     for name in data:
+        runs = []
         for seed in range(*seeds):
             train, test = split(load(name), by='cell_type', seed=seed)
-            g = GMVAE.train(train, seed=seed, steps=steps, progress=False)
+            g, ours = clock(lambda: GMVAE.train(train, seed=seed, steps=steps, progress=False))
             scgm = ScGM.train(train, 'cell_type', seed=seed, steps=steps, net_steps=steps, progress=False)
-            compare(f'{name}, seed {seed}', train, test, g, dict(scGM=scgm.generate(asked(test), seed=seed)), seed)
+            others = dict(scGM=scgm.generate(asked(test), seed=seed)) | {f'naive, {lr:g}, {k} x our training': naive_fake(train, test, lr, k*ours, seed) for lr, k in ((6e-6, 1), (1e-3, 3))}
+            runs.append(compare(f'{name}, seed {seed}', train, test, g, others, seed))
+        mean, sd = sum(runs)/len(runs), pd.concat(runs, keys=range(len(runs))).groupby(level=[1, 2], sort=False).std()
+        table(f'{name}, mean of seeds {list(range(*seeds))}', 'type', 'floor', *[f'{c} ± sd' for c in mean.columns[2:]])
+        for key, r in mean.iterrows(): row(*key, f'{r.low:.3g} to {r.high:.3g}', *[f'{r[c]:.4g} ± {sd.loc[key, c]:.2g}' for c in mean.columns[2:]])
 
 def flops(model, n=4, cells=2700):
     "Operations of one round, forward and back, from one batch"
