@@ -131,7 +131,7 @@ def part_bulk(demo):
     error = lambda guess: float(((guess - truth)**2).mean()**.5)
     fig, ax = canvas()
     for j, kind in enumerate(found.columns): ax.scatter(truth[:, j], found[kind], s=12, label=kind)
-    ax.axline((0, 0), slope=1, ls=':', c='k'); ax.set(xlabel='share of the cells', ylabel='found'); ax.legend(fontsize=6, frameon=False)
+    ax.axline((0, 0), slope=1, ls=':', c='k'); ax.set(xlabel='share of the cells', ylabel='found'); ax.legend(fontsize=6, frameon=False, loc='center left', bbox_to_anchor=(1, .5))
     return 'What is in a mixture?', f'off by {error(found.to_numpy()):.3f} (root mean square); always the shares of the training cells: {error(always):.3f}', [fig]
 
 # %% ../nbs/07b_demo.ipynb #be567eb0

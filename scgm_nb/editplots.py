@@ -141,5 +141,5 @@ def kept_columns(
 def show_kept(table, ax=None):
     "Bars of `kept_columns`"
     ax = table.plot.barh(ax=ax, figsize=(4, .5 + .5*len(table)), color=['C1', '.6', '.85'])
-    ax.set(xlabel='read as it was', xlim=(0, 1)); ax.legend(fontsize=7, loc='lower left')
+    ax.set(xlabel='read as it was', xlim=(0, 1)); ax.legend(fontsize=7, loc='center left', bbox_to_anchor=(1, .5))
     return ax

@@ -66,7 +66,7 @@ def show_cells(
 
 def colour_types(ax, Q, y):
     for i, t in enumerate(np.unique(y)): ax.scatter(*Q[y == t].T, s=4, color=plt.cm.tab20(i % 20), label=t)
-    ax.set(title='generated, by type'); ax.legend(fontsize=8, markerscale=2, loc='center left', bbox_to_anchor=(1, .5), frameon=False, labelspacing=.2, handletextpad=0)
+    ax.set(title='generated, by type', xlabel=ax.figure.axes[0].get_xlabel()); ax.legend(fontsize=8, markerscale=2, loc='center left', bbox_to_anchor=(1, .5), frameon=False, labelspacing=.2, handletextpad=0)
 
 # %% ../nbs/00g_pictures.ipynb #f7279aa0
 def show_genes(
@@ -129,7 +129,7 @@ def show_correlations(
     fig, axs = plt.subplots(1, 2, figsize=(5.6, 2.6))
     for ax, m, name in zip(axs, ρ, ('real', 'generated')): im = ax.imshow(m[np.ix_(k, k)], cmap='RdBu_r', vmin=-.6, vmax=.6); ax.set(title=name, xlabel='gene')
     axs[0].set_ylabel('gene')
-    fig.colorbar(im, ax=axs, shrink=.7)
+    fig.colorbar(im, ax=axs, shrink=.7, label='Spearman')
     return fig
 
 def leaf_order(ρ):
@@ -164,8 +164,9 @@ def show_markers(
     for ax, c, title in zip(axs, (r, f), ('real', 'generated')):
         share, mean = [t.reindex(np.unique(r.y)) for t in dots(c, g)]
         j, i = np.meshgrid(range(len(g)), range(len(share)))
-        ax.scatter(j, i, s=60*share.fillna(0), c=mean.fillna(0), cmap='Reds', vmin=0, vmax=4)
+        dot = ax.scatter(j, i, s=60*share.fillna(0), c=mean.fillna(0), cmap='Reds', vmin=0, vmax=4)
         ax.set_xticks(range(len(g)), names, rotation=90, fontsize=8); ax.set_yticks(range(len(share)), share.index, fontsize=8); ax.set_title(title)
+    fig.colorbar(dot, ax=axs, shrink=.7, label='mean log profile')
     return fig
 
 # %% ../nbs/00g_pictures.ipynb #c2f4be65

@@ -193,7 +193,7 @@ def scgm_edit(
     out:str,                 # file for the edited cells
     to:str=None,             # the names they should bear: condition=stim
     genes:str=None,          # genes to change: CD79A=knockout, LYZ=2 (a fold)
-    method:str='auto',       # auto, ode, ddpm, paired, sdedit, composed, gene_shift, latent_shift
+    method:str='auto',       # auto, ode, ddpm, paired, sdedit, composed, gene_shift, latent_shift, blend_shift, state_shift, anchored, joint
     strength:float=1.,       # 0 changes nothing, 1 is the whole effect
     reference:str=None,      # the training cells, to choose the method on
     seed:int=0,              # of everything random
