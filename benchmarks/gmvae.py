@@ -123,11 +123,17 @@ def naive_learner(train, lr=6e-6, steps=10**9):
     torch.manual_seed(0)
     return Learner(Naive(train.n_vars, train.obs.cell_type.nunique()), CellSource(train, 'cell_type', batch_size=37), steps=steps, lr=lr, schedule=flat, warm=0, decay=0, ema=0., progress=False)
 
-def naive_fake(train, test, lr, time, seed):
+def practise(learner, until, spent=0.):
+    "Train until so many seconds are spent; how many they were"
+    while spent < until: spent += clock(learner.one_step)[1]
+    return spent
+
+def naive_fake(learner, test, seed): return naive_cells(learner.model, held_types(test), types_of(test), test.var_names, seed)
+
+def practised(train, test, lr, seconds, seed):
     "Cells of the naive form after so many seconds of training"
-    learner, spent = naive_learner(train, lr), 0.
-    while spent < time: spent += clock(learner.one_step)[1]
-    return naive_cells(learner.model, held_types(test), types_of(test), train.var_names, seed)
+    practise(learner := naive_learner(train, lr), seconds)
+    return naive_fake(learner, test, seed)
 
 def naive(data, seed, steps, times=(1, 3, 10), rates=(6e-6,)):
     "The naive form, given more and more of our training time"
@@ -139,9 +145,9 @@ def naive(data, seed, steps, times=(1, 3, 10), rates=(6e-6,)):
         for lr in rates:
             learner, spent = naive_learner(train, lr), 0.
             for k in times:
-                while spent < k*ours: spent += clock(learner.one_step)[1]
+                spent = practise(learner, k*ours, spent)
                 row(name, f'naive, rate {lr:g}', k, spent, learner.step/len(learner.source), naive_log_prob(learner.model, test, g.shares.to_numpy()))
-        compare(name, train, test, g, {'naive, after all of it': naive_cells(learner.model, held_types(test), types_of(test), train.var_names, seed)}, seed)
+        compare(name, train, test, g, {'naive, after all of it': naive_fake(learner, test, seed)}, seed)
 
 def independent(train, y, types, seed):
     "Each gene of each type drawn alone: NB with the moments of the type, library sizes of its training cells"
@@ -158,6 +164,8 @@ def types_of(test): return list(test.obs.cell_type.cat.categories)
 def held_types(test): return np.sort(test.obs.cell_type.cat.codes.to_numpy().astype(int))
 def asked(test): return {t: int((test.obs.cell_type == t).sum()) for t in types_of(test)}
 
+def span(r): return f'{r.low:.3g} to {r.high:.3g}'
+
 def compare(name, train, test, g, others, seed):
     "`evaluate` of as many cells per type as are held out; per-type figures as their mean over types"
     fakes = {'ours': g.generate(asked(test), seed=seed), 'independent NB per type': independent(train, held_types(test), types_of(test), seed), **others}
@@ -167,7 +175,7 @@ def compare(name, train, test, g, others, seed):
         floor, found[k] = floor or report, report.table.assign(off=lambda t: t.verdict.str.startswith(('above', 'below')))
     table(name, 'type', 'floor', *fakes)
     out = pd.DataFrame(figures(found)).T
-    for key, r in out.iterrows(): row(*key, f'{r.low:.3g} to {r.high:.3g}', *r[list(fakes)])
+    for key, r in out.iterrows(): row(*key, span(r), *r[list(fakes)])
     row('figures off the floor', '', '', *[f'{int(f.off.sum())} of {len(f)}' for f in found.values()])
     return out
 
@@ -187,11 +195,11 @@ def quality(data, seeds, steps):
             train, test = split(load(name), by='cell_type', seed=seed)
             g, ours = clock(lambda: GMVAE.train(train, seed=seed, steps=steps, progress=False))
             scgm = ScGM.train(train, 'cell_type', seed=seed, steps=steps, net_steps=steps, progress=False)
-            others = dict(scGM=scgm.generate(asked(test), seed=seed)) | {f'naive, {lr:g}, {k} x our training': naive_fake(train, test, lr, k*ours, seed) for lr, k in ((6e-6, 1), (1e-3, 3))}
+            others = dict(scGM=scgm.generate(asked(test), seed=seed)) | {f'naive, {lr:g}, {k} x our training': practised(train, test, lr, k*ours, seed) for lr, k in ((6e-6, 1), (1e-3, 3))}
             runs.append(compare(f'{name}, seed {seed}', train, test, g, others, seed))
         mean, sd = sum(runs)/len(runs), pd.concat(runs, keys=range(len(runs))).groupby(level=[1, 2], sort=False).std()
         table(f'{name}, mean of seeds {list(range(*seeds))}', 'type', 'floor', *[f'{c} ± sd' for c in mean.columns[2:]])
-        for key, r in mean.iterrows(): row(*key, f'{r.low:.3g} to {r.high:.3g}', *[f'{r[c]:.4g} ± {sd.loc[key, c]:.2g}' for c in mean.columns[2:]])
+        for key, r in mean.iterrows(): row(*key, span(r), *[f'{r[c]:.4g} ± {sd.loc[key, c]:.2g}' for c in mean.columns[2:]])
 
 def flops(model, n=4, cells=2700):
     "Operations of one round, forward and back, from one batch"

@@ -244,8 +244,8 @@ def dots(): return ...
 
 def unwritten(answer):
     "Whether `...` still stands where an answer should be"
-    code = getattr(answer, '__code__', None)
     if isinstance(answer, (tuple, dict)): return any(map(unwritten, answer.values() if isinstance(answer, dict) else answer))
+    code = getattr(answer, '__code__', None)
     return answer is ... or code is not None and {*code.co_consts} <= {None, ...} and code.co_code in [f.__code__.co_code for f in (blank, dots)]
 
 def hint(e):

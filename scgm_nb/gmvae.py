@@ -94,7 +94,8 @@ def fit_mixture(source, *, kind, latent, steps, seed, dials, progress, **kwargs)
     net = name_genes(learner.fit(), source.genes)
     net.history = learner.history
     y = np.where(y < 0, net.type_shares(X).argmax(1), y)
-    return fit_noise(net.settle(X, y, seed=seed), X, y, seed=seed)
+    net.settle(X, y, seed=seed)
+    return fit_noise(refit_dispersion(net, X, seed=seed), X, y, seed=seed)
 
 def first_labels(source): return next(iter(source.labels.items()))
 

@@ -59,14 +59,15 @@ def show_cells(
     P, Q = place(r, f, method=method, fit=fit, seed=seed)
     fig, axs = plt.subplots(1, 3 if labels else 2, figsize=(9 if labels else 6, 2.7), sharex=True, sharey=True, squeeze=False)
     for ax, c, top, name in ((axs[0, 0], P, Q, 'real'), (axs[0, 1], Q, P, 'generated')):
-        ax.scatter(*top.T, s=3, c='.85'); ax.scatter(*c.T, s=4, c='C0' if name == 'real' else 'C1'); ax.set(title=name, xlabel=f'{method.upper()} 1')
+        ax.scatter(*top.T, s=3, c='.85'); ax.scatter(*c.T, s=4, c='C0' if name == 'real' else 'C1'); ax.set_title(name)
+    for ax in axs[0]: ax.set_xlabel(f'{method.upper()} 1')
     axs[0, 0].set_ylabel(f'{method.upper()} 2')
     if labels: colour_types(axs[0, 2], Q, f.y)
     return fig
 
 def colour_types(ax, Q, y):
     for i, t in enumerate(np.unique(y)): ax.scatter(*Q[y == t].T, s=4, color=plt.cm.tab20(i % 20), label=t)
-    ax.set(title='generated, by type', xlabel=ax.figure.axes[0].get_xlabel()); ax.legend(fontsize=8, markerscale=2, loc='center left', bbox_to_anchor=(1, .5), frameon=False, labelspacing=.2, handletextpad=0)
+    ax.set(title='generated, by type'); ax.legend(fontsize=8, markerscale=2, loc='center left', bbox_to_anchor=(1, .5), frameon=False, labelspacing=.2, handletextpad=0)
 
 # %% ../nbs/00g_pictures.ipynb #f7279aa0
 def show_genes(
