@@ -63,12 +63,21 @@ def sure_axes(A, B, S, T):
 
 # %% ../nbs/00l_luck.ipynb #e217a9ea
 def loadings(A, B, S):
-    "What each gene takes of each factor that is sure: genes x factors"
+    "What each gene takes of each factor that is sure, less what may be chance: genes x factors"
     S, T = S[::2], S[1::2]
     W, λ = sure_axes(A, B, S, T)
-    F = (B.T @ (B @ W)/len(B) - T.T @ (T @ W)/len(T))/np.sqrt(λ)
-    error = B.std(0)[:, None]*np.sqrt(((B @ W)**2).mean(0)/len(B)/λ)
-    return np.where(np.abs(F) > 3*error, F, 0.)
+    f = (B.T @ (B @ W)/len(B) - T.T @ (T @ W)/len(T))/np.sqrt(λ)
+    return f*np.maximum(0, 1 - 1.5**2*(error2(B, W) + error2(T, W))/λ/np.maximum(f**2, 1e-12))
+
+def error2(X, W):
+    "Square of the standard error of the covariance of each gene with each direction"
+    return X.var(0)[:, None]*((X @ W)**2).mean(0)/len(X)
+
+# %% ../nbs/00l_luck.ipynb #f2498c5f
+def answer(S, at, genes, seed, chunk=512):
+    "How much of its luck comes through in each of the columns `at`, asked of drawn cells whose dice are known"
+    parts = (range(lo, min(lo + chunk, len(S))) for lo in range(0, len(S), chunk))
+    return sum((S[p]*ndtri(cell_noise(seed, p, genes, stream=4)[:, at])).sum(0) for p in parts)/len(S)
 
 # %% ../nbs/00l_luck.ipynb #f8418224
 def fewest(C, most):
@@ -100,8 +109,7 @@ def fit_luck(
     S, R = centred(S[:, at], drawn_groups), centred(N[few][:, at], groups[few])
     half = rng.random(len(R)) < .5
     F = np.concatenate([loadings(R[a], R[~a], S) for a in (half, ~half)], 1)/np.sqrt(2)
-    answer = (S*ndtri(luck(model.shared.cpu().numpy(), range(len(z)), seed)[:, at])).mean(0)
-    c = fewest((F/np.maximum(answer, 1e-6)[:, None]).T, len(model.shared))
+    c = fewest((F/np.maximum(answer(S, at, model.genes, seed), 1e-6)[:, None]).T, len(model.shared))
     model.shared[:, torch.as_tensor(at)] = torch.as_tensor(c, dtype=model.shared.dtype)
     return model
 
@@ -115,7 +123,14 @@ def set_noise(
     model,    # a trained model
     X,        # training cells, counts (CSR)
     groups,   # the number of the group of each
-    **drawn,  # what to draw from: z, library, y, drawn_groups; and the seed. Without: the model's own latents of some cells
+    *,
+    few=1500, # cells to draw for the overdispersion
+    seed=0,   # of the draws
+    y=None,   # covariates: of the cells, or of the given latents
+    **drawn,  # what to draw from: z, library, drawn_groups. Without: the model's own latents of some cells
 ):            # the same model
-    "Set the overdispersion of each gene by simulation, then the luck that genes share"
-    return fit_luck(calibrate(model, X, groups, **drawn), X, groups, **drawn)
+    "Set the overdispersion of each gene by simulation, on `few` of the drawn cells; then, on all of them, the luck that genes share"
+    drawn = dict(drawn, y=y) if drawn else own_latents(model, X, groups, y, seed=seed)
+    some = np.sort(np.random.default_rng([seed, 13]).permutation(len(drawn['z']))[:few])
+    calibrate(model, X, groups, **{k: v if v is None else v[some] for k, v in drawn.items()}, seed=seed)
+    return fit_luck(model, X, groups, **drawn, seed=seed)

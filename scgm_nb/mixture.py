@@ -227,6 +227,6 @@ def new_mixture(source, types, *, kind='nb', latent=None, seed=0, dials=None):
 # %% ../nbs/01a_mixture.ipynb #1d5bc3f5
 def fit_noise(net, X, y, *, seed=0, most=1500):
     "Set overdispersion and shared luck on cells that the model itself generates"
-    t = np.repeat(np.arange(net.types), whole(np.bincount(y, minlength=net.types)/len(y), min(most, len(y))))
+    t = np.repeat(np.arange(net.types), whole(np.bincount(y, minlength=net.types)/len(y), 4*most))
     z, ℓ = net.sample(t, seed=seed)
-    return set_noise(net, X, y, z=z, library=ℓ, drawn_groups=t, seed=seed)
+    return set_noise(net, X, y, z=z, library=ℓ, drawn_groups=t, few=most, seed=seed)

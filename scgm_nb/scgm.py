@@ -96,16 +96,16 @@ def calibrate(self: ScGM,
     y,       # their codes
     *,
     held=None,   # which of them the autoencoder has not learned from; None leaves the accents as they are
-    most=1500,   # cells to draw for the noise; four times as many for the means
+    most=1500,   # cells to draw for the noise of single genes; four times as many for what they share and for the means
     seed=0,        # of everything random
 ):
     "Make cells drawn through the whole model scatter as the real ones do, within groups: each gene, and genes together; then have their means"
     if self.vae.kind not in ('nb', 'zinb'): return self
     if len(self.labels) == len(self.covariates): set_noise(self.vae, X, guess_groups(X, seed=seed), y=y, seed=seed); return self
-    few, at = min(most, len(y)), np.resize(np.random.default_rng([seed, 9]).permutation(len(y)), 4*most)
+    at = np.resize(np.random.default_rng([seed, 9]).permutation(len(y)), 4*most)
     z, ℓ = self.draw_latents(y[at], seed=seed + 1)
     drawn = dict(z=z, library=ℓ, y=y[at], drawn_groups=y[at, 0])
-    set_noise(self.vae, X, y[:, 0], **{k: v[:few] for k, v in drawn.items()}, seed=seed)
+    set_noise(self.vae, X, y[:, 0], **drawn, few=most, seed=seed)
     if self.vae.accents and held is not None: fit_accent(self.vae, X, y[:, 0], **drawn, held=held, seed=seed)
     return self
 
