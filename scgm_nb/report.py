@@ -12,7 +12,7 @@ from fastcore.basics import patch
 
 # %% ../nbs/03ba_report.ipynb #01994968
 from .data import *
-from .simulate import cell_noise
+from .dice import cell_noise
 from .likelihoods import likelihoods
 from .scgm import *
 from .scgm import assemble
