@@ -26,9 +26,10 @@ from scgm_nb.bulk import pseudo_bulk, read_bulk
 from scgm_nb.bulk2sc import Bulk2SC, balance, rescale_cells
 from scgm_nb.entries import DataWarning
 from scgm_nb.data import check, normalise
+from scgm_nb.dice import cell_noise
 from scgm_nb.distances import between, energy, fit_space
 from scgm_nb.measures import Cells, draw, forest_auc, pair_figures
-from scgm_nb.simulate import cell_noise, simulate
+from scgm_nb.simulate import simulate
 from scgm_nb.whatif import truth, whole
 from scgm_nb.steering import balanced, codes_for, drawn, moved_rates, new_latents
 from scipy.special import ndtri

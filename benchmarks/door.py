@@ -14,7 +14,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from unittest.mock import patch
 import anndata, numpy as np, pandas as pd, scipy.sparse as sp
-from scgm_nb import files
+from scgm_nb import files, hdf5
 
 def cells(mb, compression, n_genes=20_000, per_cell=2_000):
     "Cells whose h5ad takes about `mb` megabytes; a third of the genes have names with a hyphen, as in a 10x file"
@@ -38,7 +38,7 @@ def clock(read, path, cold):
 
 def bare(path):
     "Our reader with nothing looked at: neither values, indices, names nor labels"
-    with patch.multiple(files, scan=lambda block: (1, 1, True), falls=lambda block: 0, check=lambda adata, *args, **kwargs: adata): return files.read(path)
+    with patch.multiple(hdf5, scan=lambda block: (1, 1, True), falls=lambda block: 0), patch.multiple(files, scan=lambda block: (1, 1, True), check=lambda adata, *args, **kwargs: adata): return files.read(path)
 
 readers = dict(anndata=anndata.read_h5ad, bare=bare, read=files.read)
 

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 from scgm_nb.batches import CellSource, Moment
 from scgm_nb.entries import DataWarning
-from scgm_nb.data import check, split
+from scgm_nb.data import check
 from scgm_nb.gmvae import GMVAE
 from scgm_nb.learner import Learner, flat
 from scgm_nb.likelihoods import count_log_prob, zinb
@@ -32,6 +32,7 @@ from scgm_nb.qc import cluster
 from scgm_nb.quality import evaluate
 from scgm_nb.scgm import ScGM
 from scgm_nb.simulate import demo_cells, simulate
+from scgm_nb.splits import split
 from scgm_nb.vae import group_sums, start_dispersion
 
 files = dict(pbmc3k='pbmc3k_10x.h5ad', paul15='paul15_mouse_myeloid.h5ad')

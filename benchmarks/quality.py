@@ -11,10 +11,11 @@ from argparse import ArgumentParser
 from pathlib import Path
 import numpy as np, pandas as pd, scipy.sparse as sp
 from anndata import AnnData, read_h5ad
-from scgm_nb.data import normalise, split
+from scgm_nb.data import normalise
 from scgm_nb.distances import fit_space
 from scgm_nb.measures import Cells, forest_figures
 from scgm_nb.quality import evaluate
+from scgm_nb.splits import split
 
 def counts(n, genes, seed, types=8, chunk=500):
     "Sparse negative-binomial counts of `types` types on 8 programmes, about 2,000 genes per cell at full size"

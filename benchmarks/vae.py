@@ -19,11 +19,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from scgm_nb.entries import DataWarning
-from scgm_nb.data import check, normalise, split
+from scgm_nb.data import check, normalise
 from scgm_nb.dispersion import group_sums, match_factor, trust, within_variance
 from scgm_nb.likelihoods import count_log_prob, likelihoods
 from scgm_nb.quality import evaluate
 from scgm_nb.simulate import demo_cells
+from scgm_nb.splits import split
 from scgm_nb.vae import calibrate, refit_dispersion, start_dispersion, train_vae
 
 files = dict(pbmc3k=('pbmc3k_10x.h5ad', None), paul15=('paul15_mouse_myeloid.h5ad', None), tian=('tian2019_celllines_sc.h5ad', 5000))   # file, genes kept

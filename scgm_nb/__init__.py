@@ -8,7 +8,8 @@ __version__ = '0.1.0'
 # module -> the names it hands on, in the order of the book
 _public = dict(
     data='ScgmError FormatError CountsError GeneError LabelError BulkError LimitError UnsafeFileError ModelFileError '
-         'MismatchError NumericError DataWarning check restore_dates split normalise attempt',
+         'MismatchError NumericError DataWarning check restore_dates normalise attempt',
+    splits='split',
     simulate='demo_cells world simulate simulate_chunks',
     whatif='truth counterfactual shift_types simulate_peaks mix',
     quality='evaluate Report',

@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 from .data import *
 from .entries import some
 from .names import unknown_label
-from .simulate import cell_noise
+from .dice import cell_noise
 from .whatif import whole
 from .files import in_place_of
 from .folder import *

@@ -17,7 +17,7 @@ import pandas as pd, pooch, requests, urllib3
 from filelock import FileLock
 from tqdm.auto import tqdm
 from .data import *
-from .data import put_text
+from .splits import put_text
 from .files import Bounded
 
 # %% ../nbs/00f_datasets.ipynb #f4dee5f2

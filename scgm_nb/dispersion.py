@@ -11,7 +11,7 @@ from scipy.special import softmax
 
 # %% ../nbs/00k_dispersion.ipynb #fbab38d0
 from .data import normalise
-from .simulate import cell_noise
+from .dice import cell_noise
 from .likelihoods import *
 from .likelihoods import pick
 

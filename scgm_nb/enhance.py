@@ -14,7 +14,7 @@ from sklearn.neighbors import NearestNeighbors
 
 # %% ../nbs/04b_enhance.ipynb #c2e4df97
 from .data import *
-from .simulate import cell_noise, nb_counts
+from .dice import cell_noise, nb_counts
 from .batches import *
 from .scgm import *
 from .finetune import *

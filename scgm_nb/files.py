@@ -6,186 +6,19 @@
 __all__ = ['read', 'write']
 
 # %% ../nbs/00d_files.ipynb #a39b5c9a
-import codecs, hashlib, io, json, os, re, warnings
-from concurrent.futures import ThreadPoolExecutor
+import codecs, hashlib, json, os, re, warnings
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-import h5py, numpy as np, pandas as pd, scipy.sparse as sp
+import h5py, numpy as np, scipy.sparse as sp
 from anndata import AnnData
-from anndata.io import read_elem, write_elem
 from fastcore.meta import delegates
 
 # %% ../nbs/00d_files.ipynb #4235f88d
 from .data import *
-from .entries import falls, scan, some
-from .texts import Bounded, guard, in_place_of, judge, name_genes, need_ids, read_folder, read_table, sep_of, write_folder, write_table
-
-# %% ../nbs/00d_files.ipynb #3255a573
-@contextmanager
-def open_hdf5(path, limit=None):
-    "An HDF5 file that stays within itself and within the memory"
-    if not h5py.is_hdf5(path): raise FormatError('not an HDF5 file, or cut at its beginning', f'{path}, {Path(path).stat().st_size:,} bytes', 'h5ad, loom and 10x h5 are HDF5', 'fetch it again')
-    with readable(path, 'files older than anndata 0.7: write them anew with a newer one'), h5py.File(path, 'r', locking=False) as f:
-        judge_arrays(inspect_hdf5(f, path), path, Path(path).stat().st_size, limit)
-        yield f
-
-@contextmanager
-def readable(path, fix):
-    "Whatever a library says of a damaged file, as one kind of error"
-    try: yield
-    except (ScgmError, MemoryError): raise
-    except Exception as e: raise FormatError(f'the file is cut or damaged: {type(e).__name__} {str(e)[:120]}', str(path), 'some of its bytes are missing or altered', f'fetch it again; {fix}') from e
-
-# %% ../nbs/00d_files.ipynb #5e3582d3
-def inspect_hdf5(f, path):
-    "Yield name and size of each array; refuse links and storage outside the file, and groups without end"
-    todo, seen = [f['/']], set()
-    while todo:
-        group = todo.pop()
-        place = h5py.h5o.get_info(group.id).addr
-        if place in seen or group.name.count('/') > 50: raise FormatError('groups within groups without end', f'{path}, {group.name[:80]}', 'the file links back to itself, or was made to harm', 'write it anew from its source')
-        seen.add(place)
-        for name in group:
-            at, link = f'{group.name.rstrip("/")}/{name}', group.get(name, getlink=True)
-            if isinstance(link, h5py.ExternalLink): raise unsafe(path, at, link.filename)
-            if isinstance(link, h5py.SoftLink) and link.path not in group: raise FormatError('a link to nothing', f'{path}, {at} -> {link.path}', fix='remove it, or write the file anew')
-            if isinstance(group[name], h5py.Group): todo.append(group[name])
-            elif isinstance(group[name], h5py.Dataset): yield at, stored_size(group[name], path)
-
-def stored_size(array, path):
-    if array.external: raise unsafe(path, array.name, array.external[0][0])
-    if array.is_virtual: raise unsafe(path, array.name, array.virtual_sources()[0].file_name)
-    return array.size*array.dtype.itemsize if array.shape else 0
-
-def unsafe(path, name, target):
-    return UnsafeFileError('the file points to another file', f'{path}, {name} -> {target}', 'reading it would read that one too: a way to get at your files', 'do not open it; ask the sender for one that holds its data itself')
-
-# %% ../nbs/00d_files.ipynb #a06693ee
-def judge_arrays(arrays, path, stored, limit=None):
-    "Judge the arrays one by one, and together those that are read at once"
-    total = once = 0
-    for place, need in arrays:
-        judge(need, stored, limit, f'{path}, {place}')
-        total += need; once += need*(place.strip('/').split('/')[0] not in ('layers', 'raw', 'varm', 'obsp', 'varp'))
-    judge(once, stored, limit, f'{path}, all arrays together'); judge(total, stored, np.inf, f'{path}, all arrays together')
-
-# %% ../nbs/00d_files.ipynb #98837a9a
-def read_anndata(f, layer=None, names='symbol'):
-    "AnnData from an open h5ad or zarr group: the matrix that `layer` names, obs, var, obsm, uns"
-    have = [*f.get('layers', ()), *(['raw'] if 'raw' in f else [])]
-    if layer is not None and layer not in have: raise no_layer(layer, have)
-    at, var = ('X', 'var') if layer is None else ('raw/X', 'raw/var') if layer == 'raw' else (f'layers/{layer}', 'var')
-    if at not in f or 'obs' not in f: raise FormatError(f'there is no {at if "obs" in f else "obs"} in the file', f'it holds {some(f)}', 'an AnnData file has X, obs and var', 'layer="raw" or the name of a layer; files older than anndata 0.7: write them anew')
-    sparse_frame(f[at])
-    adata = AnnData(read_matrix(f[at]), obs=read_elem(f['obs']), var=read_elem(f[var]), obsm=read_elem(f['obsm']) if 'obsm' in f else None, uns=read_elem(f['uns']) if 'uns' in f else None)
-    if 'gene_ids' not in adata.var: need_ids(adata.var, names)
-    elif names == 'ensembl': adata.var = adata.var.rename_axis(None).assign(symbol=adata.var_names).set_index(adata.var['gene_ids'].astype(str).to_numpy()).drop(columns='gene_ids')
-    return adata
-
-def no_layer(layer, have): return FormatError(f'there is no layer {layer!r}', f'layers: {some(have) if have else "none"}', fix=f'layer={have[0]!r}' if have else 'leave layer out')
-
-# %% ../nbs/00d_files.ipynb #63f852a3
-def places_of(stored):
-    "Where in the file each chunk of a stored array begins, if it stands there as it is in memory; None where HDF5 must unpack it"
-    as_is = stored.ndim == 1 and stored.dtype.isnative and stored.id.get_type() == h5py.h5t.py_create(stored.dtype) and not stored.id.get_create_plist().get_nfilters()
-    if not as_is or stored.file.driver != 'sec2' or stored.file.userblock_size or not hasattr(os, 'preadv'): return None
-    if not stored.chunks: return [stored.id.get_offset()] if stored.id.get_offset() else None
-    if stored.chunks[0]*stored.dtype.itemsize > 1 << 30: return None
-    found = {}
-    stored.id.chunk_iter(lambda c: found.update({c.chunk_offset[0]: c.byte_offset}))
-    wanted = range(0, len(stored), stored.chunks[0])
-    return [found[i] for i in wanted] if found.keys() == {*wanted} else None
-
-# %% ../nbs/00d_files.ipynb #3a1eb693
-def blocks(stored, out, shared, size=1 << 19):
-    "Fill `out` from `stored` block by block, giving each as soon as it is there, with `shared` elements of the one before"
-    places, chunk = places_of(stored), stored.chunks[0] if stored.chunks else len(out)
-    step = chunk*max(1, size//chunk) if stored.chunks else size
-    for i in range(0, len(out), step):
-        part = out[i:i + step]
-        if places is None: stored.read_direct(part, np.s_[i:i + step])
-        else: fill(part, stored, i, places, chunk)
-        yield out[max(i - shared, 0):i + step]
-
-def fill(part, stored, first, places, chunk):
-    "Copy the elements from `first` on out of the file, all chunks that follow each other there at once, while other threads may work"
-    file, wide = stored.file.id.get_vfd_handle(), chunk*part.itemsize
-    at = [places[i//chunk] + i%chunk*part.itemsize for i in range(first, first + len(part), chunk)]
-    begins = [k for k in range(len(at)) if k == 0 or at[k] != at[k - 1] + wide]
-    for k, end in zip(begins, [*begins[1:], len(at)]):
-        to = part[k*chunk:end*chunk].view(np.uint8)
-        if os.preadv(file, [to], at[k]) < len(to): raise EOFError('the file ends in the middle of its matrix')
-
-# %% ../nbs/00d_files.ipynb #3cd9dd90
-def read_matrix(x):
-    "A stored matrix; where it is sparse and in HDF5, each block is looked at while the next one is read"
-    if not isinstance(x, h5py.Group) or not {'data', 'indices', 'indptr'} <= set(x): return read_elem(x)
-    arrays = {k: np.empty(x[k].shape, x[k].dtype.newbyteorder('=')) for k in ('indices', 'data')}
-    with ThreadPoolExecutor(1) as aside:
-        looks = {k: [aside.submit(look, block) for block in blocks(x[k], arrays[k], shared)] for k, look, shared in (('indices', falls, 1), ('data', scan, 0))}
-    lo, hi, whole = zip(*[a.result() for a in looks['data']] or [scan(arrays['data'])])
-    X = dict(csr_matrix=sp.csr_matrix, csc_matrix=sp.csc_matrix)[x.attrs['encoding-type']]((arrays['data'], arrays['indices'], x['indptr'][:]), tuple(x.attrs['shape']))
-    X.seen = sum(a.result() for a in looks['indices']), (np.min(lo), np.max(hi), all(whole))
-    return X
-
-# %% ../nbs/00d_files.ipynb #33fc13d8
-def sparse_frame(x):
-    "The arrays of a stored sparse matrix must agree with the shape it claims, before anything is read"
-    if not hasattr(x, 'keys') or 'indptr' not in x: return
-    shape, kind = tuple(x.attrs.get('shape', ())), str(x.attrs.get('encoding-type', ''))
-    long = shape[0 if kind.startswith('csr') else 1] + 1 if len(shape) == 2 else -1
-    if x['indptr'].shape != (long,) or x['data'].shape != x['indices'].shape:
-        raise FormatError('the sparse matrix is damaged: its arrays do not fit its shape', f'shape {shape}, {x["indptr"].shape[0]:,} pointers, {x["data"].shape[0]:,} values, {x["indices"].shape[0]:,} indices', fix='write the file anew from its source')
-
-# %% ../nbs/00d_files.ipynb #2584344e
-def write_h5ad(adata, path):
-    "h5ad whose counts carry checksums"
-    image, checksums = io.BytesIO(), dict(compression='gzip', compression_opts=1, shuffle=True, fletcher32=True)
-    small = AnnData(obs=adata.obs, var=adata.var, **{k: dict(getattr(adata, k)) for k in ('obsm', 'varm', 'obsp', 'varp', 'uns')})
-    with h5py.File(image, 'w') as f:
-        write_elem(f, '/', small)
-        for name, matrix in {'X': adata.X, **{f'layers/{k}': v for k, v in adata.layers.items()}}.items(): write_elem(f, name, matrix, dataset_kwargs=checksums)
-    Path(path).write_bytes(image.getbuffer())
-
-@contextmanager
-def storable():
-    "Name what a file cannot hold, such as a column of text and numbers"
-    try: yield
-    except (ScgmError, OSError, MemoryError): raise
-    except Exception as e:
-        note = re.search(r"key '(.*)' of .* to (.*)", ' '.join(getattr(e, '__notes__', []))) or ['', '', 'names or notes']
-        raise FormatError(f'this cannot be stored: {type(e).__name__} {str(e)[:120]}', f'{note[2]}/{note[1]}'.strip('/'), 'a column or note has one type, and names are text', 'make it text (.astype(str)), or leave it out') from e
-
-# %% ../nbs/00d_files.ipynb #b4424e09
-def text(a): return [t.decode() if isinstance(t, bytes) else str(t) for t in a[:]]
-
-def read_10x_h5(f, names='symbol'):
-    "The `.h5` of Cell Ranger: group `matrix` (version 3), or one named after the genome (version 2)"
-    found = ['matrix'] if 'matrix' in f else [k for k in f if 'barcodes' in f[k]]
-    if len(found) > 1: raise FormatError(f'{len(found)} genomes in one file', f'{f.filename}: {some(found)}', 'only one of them would be read', 'write each into a file of its own')
-    if not found or not {'shape', 'barcodes'} <= set(f[found[0]]): raise FormatError('not a 10x file', f'{f.filename} holds {some(f)}', fix='is it an h5ad? then name it so')
-    g = f[found[0]]
-    table = [text(g['features'][k]) for k in ('id', 'name', 'feature_type')] if 'features' in g else [text(g[k]) for k in ('genes', 'gene_names')]
-    rows, cols = (int(n) for n in g['shape'][:])
-    if len(g['indptr']) != cols + 1 or len(table[0]) != rows or g['data'].shape != g['indices'].shape:
-        raise FormatError('the arrays do not fit the shape', f'{f.filename}: {rows:,} genes x {cols:,} cells', fix='fetch the file again')
-    obs = pd.DataFrame(index=text(g['barcodes']))
-    return AnnData(sp.csr_matrix((g['data'][:], g['indices'][:], g['indptr'][:]), (cols, rows)), obs=obs, var=name_genes(pd.DataFrame(table).T, names).rename_axis(None))
-
-# %% ../nbs/00d_files.ipynb #2aa74e7b
-def read_loom(f, layer=None, names='symbol', block=4096):
-    "A loom file: a dense matrix of genes x cells (or the layer of that name) with attributes of rows and columns"
-    if 'matrix' not in f or 'row_attrs' not in f: raise FormatError('not a loom file', f'{f.filename} holds {some(f)}', fix='is it an h5ad? then name it so')
-    if layer is not None and layer not in f.get('layers', ()): raise no_layer(layer, [*f.get('layers', ())])
-    M, genes, obs = f['matrix'] if layer is None else f['layers'][layer], f['row_attrs'], f['col_attrs']
-    pick = lambda g, keys: next((text(g[k]) for k in keys if k in g), None)
-    ids = names == 'ensembl' and pick(genes, ('Accession', 'gene_ids')) or pick(genes, ('Gene', 'gene_names', 'var_names', 'Accession'))
-    cells = pick(obs, ('CellID', 'obs_names', 'barcodes'))
-    if ids is None or cells is None: raise FormatError('genes or cells have no names', f'{f.filename}: rows {some(genes)}, columns {some(obs)}', fix='row attribute Gene, column attribute CellID')
-    X = [sp.csr_matrix(M[:, i:i + block].T) for i in range(0, M.shape[1], block)]
-    table = {k: text(obs[k]) if obs[k].dtype.kind in 'SO' else obs[k][:] for k in obs if obs[k].ndim == 1 and k not in ('CellID', 'obs_names')}
-    return AnnData(sp.csr_matrix(sp.vstack(X)), obs=pd.DataFrame(table, index=cells), var=need_ids(pd.DataFrame(index=ids), names if not {'Accession', 'gene_ids'} & set(genes) else 'symbol'))
+from .entries import scan, some
+from .texts import Bounded, guard, in_place_of, need_ids, read_folder, read_table, sep_of, write_folder, write_table
+from .hdf5 import judge_arrays, open_hdf5, read_10x_h5, read_anndata, read_loom, readable, storable, unsafe, write_h5ad
 
 # %% ../nbs/00d_files.ipynb #fe54b762
 def inspect_zarr(folder, limit=None):

@@ -10,7 +10,7 @@ __all__ = ['poisson', 'nb', 'zinb', 'bernoulli', 'likelihoods', 'Likelihood', 'l
 # %% ../nbs/00i_likelihoods.ipynb #4cc2a66c
 import numpy as np, torch
 from typing import NamedTuple
-from .simulate import nb_counts
+from .dice import nb_counts
 
 # %% ../nbs/00i_likelihoods.ipynb #ae2fa727
 class Likelihood(NamedTuple):

@@ -12,7 +12,7 @@ from scipy.special import ndtr, ndtri
 
 # %% ../nbs/00l_luck.ipynb #70c7b061
 from .data import normalise
-from .simulate import cell_noise
+from .dice import cell_noise
 from .dispersion import calibrate, group_sums, own_latents
 
 # %% ../nbs/00l_luck.ipynb #c4bc680f

@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 from scipy.stats import binom
 
 # %% ../nbs/03e_moved.ipynb #8620c3b3
-from .simulate import nb_quantile
+from .dice import nb_quantile
 from .batches import *
 from .learner import to_dense
 from .likelihoods import likelihoods

@@ -14,7 +14,8 @@ from sklearn.feature_extraction.text import TfidfTransformer
 
 # %% ../nbs/01c_peaks.ipynb #6b510f79
 from .data import *
-from .files import open_hdf5, read_anndata, refuse_kind
+from .files import refuse_kind
+from .hdf5 import open_hdf5, read_anndata
 
 # %% ../nbs/01c_peaks.ipynb #7a783f40
 def lsi(

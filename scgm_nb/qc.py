@@ -16,6 +16,7 @@ from .names import unknown_label
 from .data import accepted, names_of
 from .metrics import *
 from .metrics import in_family
+from .splits import split
 _all_ = ['qc_metrics', 'broken', 'reasons', 'suggest_limits', 'plot_qc', 'draw_metric']
 
 # %% ../nbs/00e_qc.ipynb #3524de0b

@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 
 # %% ../nbs/00b_quality.ipynb #b3c87eeb
 from .data import *
-from .data import put_text
+from .splits import put_text
 from .distances import *
 from .measures import *
 from .floors import *

@@ -12,10 +12,11 @@ from fastcore.basics import patch
 
 # %% ../nbs/03ba_report.ipynb #01994968
 from .data import *
-from .simulate import cell_noise
+from .dice import cell_noise
 from .likelihoods import likelihoods
 from .scgm import *
 from .scgm import assemble
+from .splits import split
 
 # %% ../nbs/03ba_report.ipynb #a4d206a6
 def moments(X):

@@ -19,7 +19,7 @@ from anndata import AnnData
 from .data import *
 from .entries import many, some
 from .names import look_like_genes
-from .data import in_its_place
+from .splits import in_its_place
 
 # %% ../nbs/00ca_texts.ipynb #88bdf625
 def memory():

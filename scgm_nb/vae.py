@@ -24,7 +24,7 @@ from .likelihoods import *
 from .dispersion import *
 from .luck import *
 from .jackpots import *
-from .simulate import cell_noise
+from .dice import cell_noise
 from .dispersion import group_sums, guess_groups, match_factor, within_variance
 _all_ = ['start_dispersion', 'refit_dispersion', 'calibrate']
 

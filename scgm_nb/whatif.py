@@ -11,7 +11,8 @@ from scipy.special import ndtri
 from tqdm.auto import tqdm
 from .data import *
 from .data import accepted
-from .simulate import cell_noise, check_world, draw, log_expression, sparse_normal, strength
+from .dice import cell_noise
+from .simulate import check_world, draw, log_expression, sparse_normal, strength
 
 # %% ../nbs/00aa_whatif.ipynb #8974029d
 def known(adata):
