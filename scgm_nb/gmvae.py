@@ -23,7 +23,9 @@ from .learner import forked
 from .vae import *
 from .vae import guess_groups, some_cells
 from .mixture import *
-from .mixture import fit_noise, name_genes, new_mixture
+from .mixture import name_genes, new_mixture
+from .counted import *
+from .counted import fit_noise
 from .naming import *
 
 # %% ../nbs/05_gmvae.ipynb #9e295973

@@ -16,9 +16,9 @@ from scipy.stats import binom
 from .dice import nb_quantile
 from .batches import *
 from .learner import to_dense
-from .likelihoods import likelihoods
+from .likelihoods import count_log_prob, likelihoods
 from .luck import luck
-from .vae import count_log_prob, kl_normal
+from .compress import kl_normal
 from .scgm import *
 
 # %% ../nbs/03e_moved.ipynb #0abc332c
