@@ -27,7 +27,7 @@ from scgm_nb.data import check
 from scgm_nb.gmvae import GMVAE
 from scgm_nb.learner import Learner, flat
 from scgm_nb.likelihoods import count_log_prob, zinb
-from scgm_nb.mixture import MixtureVAE, kl_between
+from scgm_nb.mixture import MixtureVAE, kl_between, log_normal
 from scgm_nb.qc import cluster
 from scgm_nb.quality import evaluate
 from scgm_nb.scgm import ScGM
@@ -107,6 +107,7 @@ def naive_log_prob(naive, cells, shares):
     "log p(x) of held-out cells, estimated as for ours"
     (naive.means, naive.log_vars), naive.log_pi, naive.kind = naive.clouds(), torch.as_tensor(np.log(shares)).float(), 'zinb'
     naive.features, naive.log_q, naive.rate, naive.params = lambda x: x, lambda x: naive.who(x).log_softmax(-1), lambda z, ℓ: naive.decode(z), lambda p: p
+    naive.log_clouds = lambda z: log_normal(z[:, None], naive.means, naive.log_vars)
     rows = np.array_split(np.arange(cells.n_obs), max(1, cells.n_obs//32))
     return torch.cat([MixtureVAE.weighted(naive, torch.as_tensor(cells.X[r].toarray()), None, r, draws=16, seed=0) for r in rows]).mean().item()
 

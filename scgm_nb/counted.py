@@ -22,6 +22,14 @@ def moments(m, v, W, few):
     M = W.T @ m/n
     return M, (W.T @ (v + m**2) + few)/n - M**2
 
+# %% ../nbs/01aa_counted.ipynb #d9bf64d4
+def leaning(m, M, V, y, few):
+    "How the numbers of each type go together: the Cholesky factors of their correlations, types x numbers x numbers"
+    e, d = (m - M[y])/np.sqrt(V[y]), m.shape[1]
+    R = np.stack([e[y == k].T @ e[y == k]/((y == k).sum() + few + d) for k in range(len(M))])
+    R[:, range(d), range(d)] = 1
+    return np.linalg.cholesky(R)
+
 # %% ../nbs/01aa_counted.ipynb #d806cdb4
 def within(a, y): return a - pd.DataFrame(a).groupby(y).transform('mean').to_numpy().reshape(a.shape)
 
@@ -43,7 +51,8 @@ def set_clouds(self: MixtureVAE, m, lv, y):
     "The clouds and shares that fit best to answers N(m, exp(lv)) of cells of types `y`"
     Y = np.eye(self.types)[y]
     M, V = moments(m, np.exp(lv), Y, self.few)
-    for tensor, value in ((self.means, M), (self.log_vars, np.log(V)), (self.log_pi, np.log(Y.sum(0) + 1e-3))): tensor.copy_(torch.as_tensor(value))
+    counted = dict(means=M, log_vars=np.log(V), log_pi=np.log(Y.sum(0) + 1e-3), lean=leaning(m, M, V, y, self.few))
+    for name, value in counted.items(): getattr(self, name).copy_(torch.as_tensor(value))
 
 # %% ../nbs/01aa_counted.ipynb #8f03d0e2
 @patch
@@ -54,7 +63,7 @@ def settle(self: MixtureVAE,
     *,
     seed=0,   # of everything random
 ):           # the same model
-    "Count clouds, shares and library sizes of the types in the trained latent space"
+    "Count clouds, their lean, shares and library sizes of the types in the trained latent space"
     m, lv = self.answers(X, y)
     self.set_clouds(m, lv, y)
     z = m + np.exp(lv/2)*cell_normal((seed, 8), torch.arange(len(m)), self.latent_size).numpy()
@@ -75,7 +84,9 @@ def sample(self: MixtureVAE,
     "New cells as numbers: z from p(z|y), and a library size as that type has it"
     y, i = torch.as_tensor(y), torch.arange(len(y))
     M, LV, quantiles, slope = (t.cpu() for t in (self.means, self.log_vars, self.library, self.slope))
-    z = M[y] + (LV[y]/2).exp()*cell_normal((seed, 6), i, self.latent_size).float()
+    e = cell_normal((seed, 6), i, self.latent_size).double()
+    for k in y.unique(): e[y == k] = e[y == k] @ self.lean[k].cpu().double().T
+    z = M[y] + (LV[y]/2).exp()*e.float()
     at = cell_uniform((seed, 7), i, 1)[:, 0]*(quantiles.shape[1] - 1)
     j = at.long()
     ℓ = torch.lerp(quantiles[y, j].double(), quantiles[y, j + 1].double(), at - j)

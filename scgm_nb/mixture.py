@@ -41,6 +41,7 @@ class MixtureVAE(VAE):
         self.who, self.told = nn.Linear(self.hidden, types), new(types, 2*latent)
         self.log_pi, self.means, self.log_vars = new(types), new(types, latent), new(types, latent)
         self.register_buffer('library', torch.zeros(types, 33)); self.register_buffer('slope', torch.zeros(latent))
+        self.register_buffer('lean', torch.eye(latent).repeat(types, 1, 1))
 
 # %% ../nbs/01a_mixture.ipynb #987b69b1
 @patch
@@ -129,6 +130,12 @@ def start(self: MixtureVAE,
 def log_normal(z, m, lv): return -.5*((z - m)**2/lv.exp() + lv + np.log(2*np.pi)).sum(-1)
 
 @patch
+def log_clouds(self: MixtureVAE, z):
+    "log p(z|y), cells x types"
+    e = torch.linalg.solve_triangular(self.lean, ((z[:, None] - self.means)/(self.log_vars/2).exp()).permute(1, 2, 0), upper=False)
+    return -.5*((e**2).sum(1).T + self.log_vars.sum(-1) + z.shape[1]*np.log(2*np.pi)) - self.lean.diagonal(dim1=1, dim2=2).log().sum(-1)
+
+@patch
 def weighted(self: MixtureVAE, x, y, rows, *, draws, seed):
     "Weighted draws from the mixture of answers, for `log_prob`"
     h, at, found, n = self.features(x), torch.as_tensor(rows, device=x.device), [], range(len(x))
@@ -139,7 +146,7 @@ def weighted(self: MixtureVAE, x, y, rows, *, draws, seed):
         t = (log_q.exp().cumsum(-1) < u).sum(1).clamp(max=self.types - 1)
         z = m[n, t] + (lv[n, t]/2).exp()*cell_normal((seed, 5, k), at, m.shape[-1]).float()
         fit = count_log_prob(likelihoods[self.kind], x, *self.params(self.rate(z, x.sum(1))))
-        prior = (self.log_pi.log_softmax(-1) + log_normal(z[:, None], self.means, self.log_vars)).logsumexp(-1)
+        prior = (self.log_pi.log_softmax(-1) + self.log_clouds(z)).logsumexp(-1)
         found.append(fit + prior - (log_q + log_normal(z[:, None], m, lv)).logsumexp(-1))
     return torch.stack(found).logsumexp(0) - np.log(draws)
 
