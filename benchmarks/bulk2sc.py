@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 import numpy as np, pandas as pd, scipy.sparse as sp
 from anndata import AnnData, read_h5ad
 from scgm_nb.bulk import pseudo_bulk, read_bulk
-from scgm_nb.bulk2sc import Bulk2SC, balance, rescale_cells
+from scgm_nb.bulk2sc import Bulk2SC
 from scgm_nb.entries import DataWarning
 from scgm_nb.data import check, normalise
 from scgm_nb.dice import cell_noise
@@ -32,6 +32,7 @@ from scgm_nb.measures import Cells, draw, forest_auc, pair_figures
 from scgm_nb.simulate import simulate
 from scgm_nb.whatif import truth, whole
 from scgm_nb.steering import balanced, codes_for, drawn, moved_rates, new_latents
+from scgm_nb.sums import balance, rescale_cells
 from scipy.special import ndtri
 
 def as_cells(a): return Cells(sp.csr_matrix(a.X), normalise(AnnData(sp.csr_matrix(a.X))), a.obs['cell_type'].astype(str).to_numpy())

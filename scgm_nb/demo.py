@@ -137,7 +137,8 @@ def part_bulk(demo):
 # %% ../nbs/07b_demo.ipynb #be567eb0
 def part_born(demo):
     "Grind up the cells that were put aside, and get cells back"
-    from scgm_nb.bulk2sc import balance, counted_by
+    from scgm_nb.bulk2sc import counted_by
+    from scgm_nb.sums import balance
     gm, test = sg.demo_model(), demo.test
     b = sg.Bulk2SC(gm, demo.deconvolver, counted_by(demo.train, 'cell_type', gm.labels['cell_type']))
     with no_warnings(): made = b.generate(sg.read_bulk(test.to_df().sum().rename('bulk'), 'counts'), 300, seed=demo.seed)
@@ -146,7 +147,6 @@ def part_born(demo):
     ax.set(xlabel='bulk, per 10,000', ylabel='sum of the new cells')
     shares = made.uns['proportions'].T.assign(true=test.obs['cell_type'].value_counts(normalize=True)).round(2)
     return 'Cells out of a bulk', f'{balance(made).round(3).to_string()}\n\n{shares.to_string()}', [fig]
-
 
 # %% ../nbs/07b_demo.ipynb #9ef8856a
 def inline(figure):

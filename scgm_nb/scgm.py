@@ -30,6 +30,7 @@ from .dispersion import fit_accent, guess_groups
 from .luck import set_noise
 from .cellnet import *
 from .sampling_cuda import *
+from .density import *
 
 # %% ../nbs/03b_scgm.ipynb #3b81230a
 class ScGM:

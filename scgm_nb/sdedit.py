@@ -16,120 +16,14 @@ from tqdm.auto import tqdm
 from .data import *
 from .entries import some
 from .names import unknown_label
-from .batches import *
 from .distances import *
 from .measures import apart
-from .sde import *
-from .sampling_cuda import *
 from .scgm import *
-from .walks import *
 from .moved import *
 from .effects import *
-from .effects import every_change, shift_rows, told
-
-# %% ../nbs/04_sdedit.ipynb #558f612a
-@patch
-def targets_of(self: ScGM,
-    cells,      # cells on the genes of the model
-    to,         # column -> name; or {name: weight, ...} for a state in between
-    keep=None,  # columns that must stay; None: all that are not in `to`
-):              # codes as they are, and a list of (weight, codes as they are wanted)
-    "What is, and what is wanted, as numbers; -1 is not told"
-    y, at = self.codes_of(cells), list(self.labels).index
-    goals = [(1., y.copy())]
-    for column, wish in (to or {}).items():
-        if column not in self.labels: raise unknown_label(column, list(self.labels), 'column')
-        wish = wish if isinstance(wish, dict) else {wish: 1.}
-        codes = {name: self.table_codes(pd.DataFrame({column: [name]}))[0, at(column)] for name in wish}
-        goals = [(w*v/sum(wish.values()), with_code(g, at(column), codes[name])) for w, g in goals for name, v in wish.items()]
-    released = [c for c in self.labels if c not in keep and c not in (to or {})] if keep is not None else []
-    for column in released: goals = [(w, with_code(g, at(column), -1)) for w, g in goals]
-    return y, goals
-
-def with_code(y, j, code):
-    y = y.copy()
-    y[:, j] = code
-    return y
-
-# %% ../nbs/04_sdedit.ipynb #7a2fb49e
-walks = dict(sdedit=sdedit, ode=ode, ddpm=ddpm, paired=paired)
-
-@patch
-@torch.no_grad()
-def walked(self: ScGM,
-    u,              # latent numbers and log library size of the cells
-    y,              # their codes
-    goals,          # list of (weight, codes)
-    *,
-    method='ode',   # 'sdedit', 'ode', 'ddpm', 'paired'; or 'composed': ode with composed scores
-    rows,           # numbers of the cells
-    draw=0,         # number of the draw
-    seed=0,   # of everything random
-    on_step=None,   # your own hook
-    **dials,        # t, calls: see the walks
-):                  # latent numbers of the edited cells
-    "Cells walked to their goals, in latent numbers"
-    net, on = self.net, lambda a: torch.as_tensor(a, device=self.net.mean.device)
-    y, goals, x = on(y), [(w, on(g)) for w, g in goals], net.standardise(on(u))
-    way = (lambda g: composed(net, y, g)) if method == 'composed' else (lambda g: conditioned(net, g))
-    noise, ways = cell_draws(seed, rows, x.shape[1], device=x.device, dtype=x.dtype), [(w, way(g)) for w, g in goals]
-    target = lambda x, σ: sum(w*D(x, σ) for w, D in ways)
-    out = walks.get(method, ode)(conditioned(net, y), target, x, lambda i: noise(1000*draw + i), on_step=on_step, **dials)
-    return net.restore(out)[:, :-1].cpu().numpy()
-
-# %% ../nbs/04_sdedit.ipynb #7f96c5b0
-shifts = ('gene_shift', 'latent_shift', 'blend_shift', 'state_shift', 'anchored')
-means = dict(blend_shift=('gene_shift', 'latent_shift'), joint=('ode', 'state_shift'))       # methods that are the mean of two
-
-@patch
-def step(self: ScGM,
-    u,             # latent numbers and log library size of the cells
-    y,             # their codes
-    goals,         # list of (weight, codes)
-    *,
-    method,        # a walk, 'latent_shift' or 'state_shift'
-    X=None,        # counts of the cells, whose state is asked for
-    known=None,    # portraits, for the shifts
-    states=None,   # States, for the shift by state
-    near=None,     # see `shift_between`
-    but=(),        # see `shift_between`
-    **walk,        # see `walked`
-):                 # what to add to the latent numbers
-    "Where a method sends some cells"
-    if method not in shifts: return self.walked(u, y, goals, method=method, **walk) - u[:, :-1]
-    z = shift_rows(known, y, goals, near=near, but=but).z
-    return z + states.extra(states.read(X), y, goals, but=but) if method == 'state_shift' else z
-
-# %% ../nbs/04_sdedit.ipynb #8c6a9963
-@patch
-def changed(self: ScGM,
-    u,             # latent numbers and log library size of the cells
-    y,             # their codes
-    goals,         # list of (weight, codes)
-    *,
-    method,        # a walk, a shift, or a mean of two
-    at=None,       # where the step is taken from; None: from u
-    known=None,    # portraits, for the shifts
-    near=None,     # see `shift_between`
-    but=(),        # see `shift_between`
-    **more,        # see `step`
-):                 # change of the log share of each gene in each cell
-    "What a method does to the genes of some cells"
-    how, at = dict(at=at, known=known, near=near, but=but, **more), u if at is None else at
-    if method in means: return sum(self.changed(u, y, goals, method=m, **how) for m in means[method])/2
-    if method == 'anchored': return self.changed(u, y, goals, method='state_shift', **how) + lacking(self, more['states'], y, goals, but)
-    if method == 'gene_shift': return shift_rows(known, y, goals, near=near, but=but).genes
-    z = at[:, :-1] + self.step(u, y, goals, method=method, known=known, near=near, but=but, **more)
-    after = sum(w*self.log_shares(np.float32(z), told(y, g)) for w, g in goals)
-    same = np.all([(g == y).all(1) for _, g in goals], 0) & (more.get('on_step') is None)
-    return np.where(same[:, None], 0, after - self.log_shares(at[:, :-1], y))
-
-def lacking(gm, states, y, goals, but):
-    "What the decoder cannot say of the mean change of the crowd of each cell; nothing where the crowds were not both seen"
-    out = np.zeros((len(y), len(gm.genes)))
-    for w, mine, a, b in every_change(y, goals):
-        if a != b and {a, b} <= set(states.mean) and not {a, b} & set(but): out[mine] += w*gm.lack(states, a, b)
-    return out
+from .effects import every_change, told
+from .ways import *
+from .ways import means, shifts, walks
 
 # %% ../nbs/04_sdedit.ipynb #e0ddab40
 @patch
