@@ -22,6 +22,7 @@ from .measures import apart
 from .sde import *
 from .sampling_cuda import *
 from .scgm import *
+from .usual import *
 from .walks import *
 from .moved import *
 from .effects import *
