@@ -15,6 +15,7 @@ from .distances import *
 from .measures import apart, reader
 from .pictures import *
 from .scgm import *
+from .usual import *
 from .sdedit import *
 from .moved import balanced
 from .sdedit import bright, energy_to

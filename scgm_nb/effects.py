@@ -14,6 +14,7 @@ from fastcore.basics import patch
 from .data import *
 from .distances import fit_space, project
 from .scgm import *
+from .usual import *
 from .moved import *
 
 # %% ../nbs/03f_effects.ipynb #1a262fb2

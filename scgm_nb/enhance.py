@@ -17,6 +17,7 @@ from .data import *
 from .dice import cell_noise, nb_counts
 from .batches import *
 from .scgm import *
+from .usual import *
 from .finetune import *
 from .sdedit import *
 from .wishes import *

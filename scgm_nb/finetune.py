@@ -19,6 +19,7 @@ from .vae import *
 from .vae import judged, patient
 from .cellnet import *
 from .scgm import *
+from .usual import *
 from .report import *
 
 # %% ../nbs/03bb_finetune.ipynb #61c7ae50

@@ -16,6 +16,7 @@ from .dice import cell_noise
 from .likelihoods import likelihoods
 from .scgm import *
 from .scgm import assemble
+from .usual import *
 from .splits import split
 
 # %% ../nbs/03ba_report.ipynb #a4d206a6

@@ -17,7 +17,6 @@ from tqdm.auto import tqdm
 from .data import *
 from .entries import some
 from .names import unknown_label
-from .genes import align
 from .batches import *
 from .sealed import *
 from .folder import *
@@ -30,7 +29,6 @@ from .dispersion import fit_accent, guess_groups
 from .luck import set_noise
 from .cellnet import *
 from .sampling_cuda import *
-from .density import *
 
 # %% ../nbs/03b_scgm.ipynb #3b81230a
 class ScGM:
@@ -331,43 +329,3 @@ demo_folder = Path(__file__).with_name('models')/'demo' if '__file__' in globals
 def demo_model():
     "The small model that comes with the package: trained on four fifths of the demo cells"
     return ScGM.load(demo_folder)
-
-# %% ../nbs/03b_scgm.ipynb #d07b6dac
-@patch
-def meet(self: ScGM,
-    cells,         # AnnData of raw counts
-    columns=(),    # obs columns that must be there
-):                 # a new AnnData on the genes of the model
-    "Cells through the door, and on the genes of the model"
-    cells = check(cells, list(columns), allow_rare=True, empty_genes=True)
-    return cells if list(cells.var_names) == self.genes else align(cells, self.genes)
-
-@patch
-def codes_of(self: ScGM, cells):
-    "Codes of the names of some cells; -1 in columns that are not there"
-    have = [c for c in self.labels if c in cells.obs]
-    return self.table_codes(cells.obs[have]) if have else np.full((cells.n_obs, len(self.labels)), -1)
-
-# %% ../nbs/03b_scgm.ipynb #1c8b522c
-@patch
-def latent(self: ScGM,
-    cells,       # AnnData of raw counts
-    *,
-    seed=None,   # None gives the mean; a number draws from the posterior
-):               # array, cells x (numbers + log library size)
-    "The numbers of each cell, the log of its library size last"
-    cells = self.meet(cells)
-    return np.c_[self.vae.latent(cells, seed), np.log(np.asarray(cells.X.sum(1)).ravel())].astype(np.float32)
-
-# %% ../nbs/03b_scgm.ipynb #644ffd13
-@patch
-def log_prob(self: ScGM,
-    cells,        # AnnData of raw counts
-    *,
-    told=True,    # condition on the names that the cells bear
-    calls=64,     # of the network, see `cell_log_prob`
-):                # array, nats a cell
-    "How usual the latent numbers of each cell are: their log density under the diffusion"
-    cells = self.meet(cells)
-    y = torch.as_tensor(self.codes_of(cells)) if told else None
-    return cell_log_prob(self.net, torch.as_tensor(self.latent(cells)), y, calls=calls).cpu().numpy()

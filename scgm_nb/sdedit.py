@@ -19,6 +19,7 @@ from .names import unknown_label
 from .distances import *
 from .measures import apart
 from .scgm import *
+from .usual import *
 from .moved import *
 from .effects import *
 from .effects import every_change, told

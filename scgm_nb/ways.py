@@ -13,6 +13,7 @@ from fastcore.basics import patch
 from .names import unknown_label
 from .sampling_cuda import *
 from .scgm import *
+from .usual import *
 from .walks import *
 from .moved import *
 from .effects import *
