@@ -33,10 +33,10 @@ def leaning(m, M, V, y, few):
 # %% ../nbs/01aa_counted.ipynb #d806cdb4
 def within(a, y): return a - pd.DataFrame(a).groupby(y).transform('mean').to_numpy().reshape(a.shape)
 
-def library_slope(z, ℓ, y, few=30):
+def library_slope(z, ℓ, y, ridge=30):
     "How log library size goes with z within types, by ridge regression"
     Z = within(z, y)
-    return np.linalg.solve(Z.T @ Z + few*np.eye(Z.shape[1]), Z.T @ within(ℓ, y))
+    return np.linalg.solve(Z.T @ Z + ridge*np.eye(Z.shape[1]), Z.T @ within(ℓ, y))
 
 @patch
 @torch.no_grad()

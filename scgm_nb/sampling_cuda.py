@@ -170,7 +170,7 @@ def sample(
     seed=0,          # the noise of a cell depends on this and its number alone
     cells=None,      # numbers of the cells; None counts from 0
     calls=12,        # noise levels, each of which is one call (Heun: two)
-    sampler=unipc,   # any function of this chapter
+    sampler=unipc,   # any sampler of this signature
     sigmas=None,     # noise levels; None: `bell(calls)`
     weight=1.,       # of the conditions, see `conditioned`
     chunk=8192,      # cells in memory at a time

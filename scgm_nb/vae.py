@@ -43,7 +43,7 @@ class VAE(nn.Module):
         prior=.05,         # sd of the output weights under their prior
         hide=.3,           # share of its genes that the encoder must do without, other ones at each step of training
         factors=16,        # most factors of the luck that genes share
-        told_prior=.5,     # the same for what the covariates do to a gene
+        told_prior=.5,     # sd, under its prior, of what a covariate does to a gene
         jackpots=0,        # room for as many prizes of molecules that are counted many times over (see `fit_jackpots`)
         accents=0,         # names whose cells, drawn by name, are set right gene by gene after training (see `fit_accent`)
         warm=.1,           # share of training in which the weight of the KL rises to 1
