@@ -83,9 +83,9 @@ def sample(self: MixtureVAE,
 ):            # latent numbers, and library sizes
     "New cells as numbers: z from p(z|y), and a library size as that type has it"
     y, i = torch.as_tensor(y), torch.arange(len(y))
-    M, LV, quantiles, slope = (t.cpu() for t in (self.means, self.log_vars, self.library, self.slope))
+    M, LV, L, quantiles, slope = (t.cpu() for t in (self.means, self.log_vars, self.lean, self.library, self.slope))
     e = cell_normal((seed, 6), i, self.latent_size).double()
-    for k in y.unique(): e[y == k] = e[y == k] @ self.lean[k].cpu().double().T
+    for k in y.unique(): e[y == k] = e[y == k] @ L[k].double().T
     z = M[y] + (LV[y]/2).exp()*e.float()
     at = cell_uniform((seed, 7), i, 1)[:, 0]*(quantiles.shape[1] - 1)
     j = at.long()

@@ -7,8 +7,12 @@ __all__ = ['euler_maruyama', 'langevin']
 
 # %% ../nbs/03a_stochastic.ipynb #c85b2086
 import math
-from .sampling_cuda import *
 from .sampling_cuda import hooked, steps
+
+# %% ../nbs/03a_stochastic.ipynb #823404a4
+def plain_step(x, x0, a, b, draw):
+    "From level `a` to `b`: towards the guess, and a shake"
+    return x + (a**2 - b**2)/a**2*(x0 - x) + math.sqrt(a**2 - b**2)*draw
 
 # %% ../nbs/03a_stochastic.ipynb #71137d54
 def euler_maruyama(
@@ -24,7 +28,7 @@ def euler_maruyama(
     for i, a, b in steps(sigmas):
         x0 = D(x, a, i)
         if b == 0: return x0
-        x = x + (a**2 - b**2)/a**2*(x0 - x) + math.sqrt(a**2 - b**2)*noise(i + 1)
+        x = plain_step(x, x0, a, b, noise(i + 1))
     return x
 
 # %% ../nbs/03a_stochastic.ipynb #c0d1ec51
@@ -45,5 +49,5 @@ def langevin(
             x = x + 2*r**2*(D(x, a, i) - x) + 2*r*a*noise(draw := draw + 1)
         x0 = D(x, a, i)
         if b == 0: return x0
-        x = x + (1 - (b/a)**2)*(x0 - x) + math.sqrt(a**2 - b**2)*noise(draw := draw + 1)
+        x = plain_step(x, x0, a, b, noise(draw := draw + 1))
     return x

@@ -66,6 +66,12 @@ def denoise(self: Mixture, x, σ):
     r = joint.softmax(1)
     return across*x + (1 - across)*r @ self.μ + torch.einsum('nkr,kdr->nd', r[..., None]*more*p, self.U)
 
+# %% ../nbs/01e_uphill.ipynb #4b85ff04
+def ball(*centres, sd=.3, w=None):
+    "Round clouds of one spread around `centres`, of weights `w` or all alike"
+    w, centres = (torch.tensor(v, dtype=torch.float64) for v in (w or [1.]*len(centres), centres))
+    return Mixture(w, centres, floor=sd)
+
 # %% ../nbs/01e_uphill.ipynb #20a1d9be
 def score(
     denoise,  # the expected clean cell, a function of x and σ

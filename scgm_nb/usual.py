@@ -10,7 +10,6 @@ import numpy as np, torch
 from fastcore.basics import patch
 from .data import *
 from .genes import align
-from .sampling_cuda import *
 from .density import *
 from .scgm import *
 
