@@ -19,26 +19,30 @@ shown = ['forest AUC, expression', 'forest AUC, PCs', 'W2', 'MMD²', 'energy dis
 
 def peak(): return next(int(line.split()[1])/2**20 for line in Path('/proc/self/status').read_text().splitlines() if line.startswith('VmHWM'))
 
+def pooled(table):
+    "The figures shown here, of all cells together, in their order"
+    table = table[table.type == 'all'].set_index('metric')
+    return table.loc[[m for m in shown if m in table.index]]
+
 def one(name, train, test, seed):
     "Train, generate, judge; a table of one run"
     start = time.time()
     gm = sg.ScGM.train(train, 'cell_type', seed=seed, progress=False)
     trained, since = time.time() - start, time.time()
-    table = gm.report(test, train, seed=seed, progress=False).table
-    table = table[(table.type == 'all') & table.metric.isin(shown)].set_index('metric').loc[[m for m in shown if m in set(table.metric)]]
+    table = pooled(gm.report(test, train, seed=seed, progress=False).table)
     print(f'\n{name}, seed {seed}: {train.n_obs} / {test.n_obs} cells, {train.n_vars} genes, {gm.vae.latent_size} latents; trained in {trained:.0f} s, report {time.time() - since:.0f} s, peak {peak():.2f} GiB', flush=True)
     print(table.drop(columns=['about', 'type', 'cells', 'verdict'], errors='ignore').to_string(float_format='{:.3f}'.format), flush=True)
     return table.assign(set=name, seed=seed, train_s=trained)
 
-def summary(tables):
-    "Mean over seeds, and the spread of ours"
+def summary(tables, model='scGM'):
+    "Mean over seeds, and the spread of the model's"
     both = pd.concat(tables).reset_index()
     both['floor'] = (both.low + both.high)/2
     rivals = [c for c in both if c in ('independent genes', 'training cells again', 'Gaussian per type')]
     group = both.groupby(['set', 'metric'], sort=False)
-    out = group[['floor', 'value', *rivals]].mean().rename(columns={'value': 'scGM'})
+    out = group[['floor', 'value', *rivals]].mean().rename(columns={'value': model})
     out.insert(2, 'sd', group.value.std())
-    print('\nMean over seeds (sd: of scGM between seeds)\n' + out.to_string(float_format='{:.3f}'.format))
+    print(f'\nMean over seeds (sd: of {model} between seeds)\n' + out.to_string(float_format='{:.3f}'.format))
     print('training, s: ' + ', '.join(f'{k} {v:.0f}' for k, v in both.groupby('set', sort=False).train_s.mean().items()))
     return out
 

@@ -15,11 +15,14 @@ from sklearn.covariance import LedoitWolf
 from torch import nn
 from torch.nn import functional as F
 import scgm_nb as sg
-from scgm_nb.data import normalise
-from generate import shown
+from scgm_nb.likelihoods import count_log_prob, nb
+from scgm_nb.measures import within
+from generate import pooled, summary
 from quality import sets
 
-dense = lambda X: np.asarray(X.toarray() if sp.issparse(X) else X, np.float32)
+def dense(X): return np.asarray(X.toarray() if sp.issparse(X) else X, np.float32)
+
+def per_10k(X): return X/X.sum(1, keepdims=True).clip(1)*1e4
 
 def moments(X, y):
     "Overdispersion of each gene from deviations within types, given the library; weak genes take the median"
@@ -42,7 +45,7 @@ class Coder(nn.Module):
     "Encoder and decoder"
     def __init__(self, X, y, told, latent=16, hidden=128):
         super().__init__()
-        L = np.log1p(X/X.sum(1, keepdims=True)*1e4)
+        L = np.log1p(per_10k(X))
         self.told, self.top = told, torch.as_tensor(np.sort(np.argsort(-L.var(0))[:3000]))
         put = lambda name, value: self.register_buffer(name, torch.as_tensor(value, dtype=torch.float32))
         put('centre', L[:, self.top].mean(0)); put('scale', L[:, self.top].std(0) + .1)
@@ -53,7 +56,7 @@ class Coder(nn.Module):
         self.log_φ = nn.Parameter(torch.as_tensor(np.log(moments(X, y)), dtype=torch.float32))
 
     def encode(self, x):
-        l = torch.log1p(x/x.sum(1, keepdim=True)*1e4)[:, self.top]
+        l = torch.log1p(per_10k(x))[:, self.top]
         return self.read(self.up(((l - self.centre)/self.scale).clamp(-8, 8))).chunk(2, 1)
 
     def rate(self, z, total, y): return total*F.softmax(self.out(self.down(z)) + self.bias[y if self.told else torch.zeros_like(y)], 1)
@@ -61,11 +64,7 @@ class Coder(nn.Module):
     def elbo(self, x, y, kl=1.):
         m, v = self.encode(x)
         z = m + (v/2).exp()*torch.randn_like(m) if self.training else m
-        r, μ = torch.exp(-self.log_φ), self.rate(z, x.sum(1, keepdim=True), y)
-        at = x.nonzero(as_tuple=True)                                    # gammas cancel where nothing was counted
-        k, rk = x[at], r[at[1]]
-        gammas = torch.zeros(len(x)).index_add(0, at[0], torch.lgamma(k + rk) - torch.lgamma(rk) - torch.lgamma(k + 1))
-        log_p = gammas + (x*(μ + 1e-12).log() - (x + r)*(1 + μ/r).log() - x*r.log()).sum(1)
+        log_p = count_log_prob(nb, x, self.rate(z, x.sum(1, keepdim=True), y), self.log_φ.exp())
         return (kl*.5*(m**2 + v.exp() - v - 1).sum(1) - log_p).mean()
 
     def prior(self, n):
@@ -79,8 +78,8 @@ def train_coder(X, y, told, seed, most=200, longest=300):
     for t in np.unique(y): held[rng.permutation(np.flatnonzero(y == t))[:max(1, round(.1*(y == t).sum()))]] = True
     x, t = torch.as_tensor(X), torch.as_tensor(y)
     net = Coder(X[~held], y[~held], told)
-    noise = [p for name, p in net.named_parameters() if name == 'log_φ']
-    optimiser = torch.optim.AdamW([dict(params=[p for name, p in net.named_parameters() if name != 'log_φ'], lr=2e-3), dict(params=noise, lr=6e-3)], weight_decay=1e-4)
+    others = [p for p in net.parameters() if p is not net.log_φ]
+    optimiser = torch.optim.AdamW([dict(params=others, lr=2e-3), dict(params=[net.log_φ], lr=6e-3)], weight_decay=1e-4)
     best, since, drops, kept = np.inf, 0, 0, None
     for epoch in range(most):
         net.train()
@@ -164,7 +163,7 @@ class Prototype:
     def rates(self, y, seed):
         "Expected counts of new cells"
         g, y = torch.Generator().manual_seed(seed), torch.as_tensor(y)
-        sigmas = torch.tensor(np.append(np.linspace(20**(1/5), .02**(1/5), 16)**5, 0.), dtype=torch.float32)
+        sigmas = sg.karras(16, low=.02, high=20, ρ=5).float()
         x = sg.heun(lambda x, σ: self.net(x, torch.as_tensor(σ, dtype=torch.float32), y), sigmas[0]*torch.randn(len(y), self.μ.shape[1], generator=g), sigmas)
         u = self.μ[y] + torch.einsum('nij,nj->ni', self.C[y], x)
         return self.coder.rate(u[:, :-1], u[:, -1:].exp(), y).numpy().astype(float)
@@ -174,9 +173,7 @@ class Prototype:
     def calibrate(self, X, y):
         "The factor on each overdispersion at which drawn cells vary within types as real ones do, shrunk by its error"
         def spread(X, y):
-            L = np.log1p(X/np.maximum(X.sum(1, keepdims=True), 1)*1e4)
-            for t in np.unique(y): L[y == t] -= L[y == t].mean(0)
-            return np.log((L**2).mean(0) + 1e-9)
+            return np.log((within(np.log1p(per_10k(X)), y)**2).mean(0) + 1e-9)
         rng = np.random.default_rng(self.seed)
         at = np.resize(rng.permutation(len(y)), 1500)
         μ, factors, wanted = self.rates(y[at], self.seed + 5), np.log([.25, .5, 1, 2, 4]), spread(X, y)
@@ -197,10 +194,10 @@ def one(name, train, test, seed, told):
     start = time.time()
     model = Prototype(train, told, seed)
     took = time.time() - start
-    table = sg.evaluate(test, model.generate(test, seed), train, labels='cell_type', seed=seed, progress=False).table
-    table = table[(table.type == 'all') & table.metric.isin(shown)].assign(set=f'{name}, label {"told" if told else "not told"}', seed=seed)
-    print(f'{name}, seed {seed}, label {"told" if told else "not told"}: {model.epochs} epochs, trained in {took:.0f} s\n' + table.set_index('metric')[['value', 'low', 'high']].T.to_string(float_format='{:.3f}'.format), flush=True)
-    return table
+    table = pooled(sg.evaluate(test, model.generate(test, seed), train, labels='cell_type', seed=seed, progress=False).table)
+    name = f'{name}, label {"told" if told else "not told"}'
+    print(f'{name}, seed {seed}: {model.epochs} epochs, trained in {took:.0f} s\n' + table[['value', 'low', 'high']].T.to_string(float_format='{:.3f}'.format), flush=True)
+    return table.assign(set=name, seed=seed, train_s=took)
 
 if __name__ == '__main__':
     warnings.filterwarnings('ignore', category=sg.DataWarning)
@@ -210,6 +207,4 @@ if __name__ == '__main__':
     if args.small: found = [one('simulated', *sg.split(sg.simulate(900, 400, n_types=4, seed=0), by='cell_type'), 0, False)]
     else: found = [one(name, train, test, seed, told) for seed in args.seeds for name, train, test in sets(seed) if not args.sets or name in args.sets
                    for told in {'PBMC3k': (True, False), 'paul15': (False,), 'Tian': (True,)}[name]]
-    both = pd.concat(found).assign(floor=lambda t: (t.low + t.high)/2)
-    both = both.groupby(['set', 'metric'], sort=False).agg(floor=('floor', 'mean'), value=('value', 'mean'), sd=('value', 'std'))
-    print('\nMean over seeds\n' + both.to_string(float_format='{:.3f}'.format))
+    summary(found, 'prototype')
