@@ -1,7 +1,7 @@
 """Do the cells of a bulk look like the cells that it was made of?
 
     python benchmarks/bulk2sc.py kang           control cells of one donor, bulk of the other: stimulated, and control; 3 seeds ($SCGM_DATA)
-    python benchmarks/bulk2sc.py pieces         stim107: what of the distance is proportions, library sizes, means of the types
+    python benchmarks/bulk2sc.py pieces         both stimulated bulks: what of the distance is proportions, library sizes, means of the types
     python benchmarks/bulk2sc.py simulator      effects that differ between types, and composition alone; 3 seeds
     python benchmarks/bulk2sc.py speed          2,700 cells x 13,000 genes, 17 types: training, one bulk -> 2,000 cells
     python benchmarks/bulk2sc.py cohort         100 samples x 2,000 cells x 1,000 genes written to a file: time, and memory after 1, 10, 100 samples
@@ -119,11 +119,11 @@ def told(b, plan, p, n, *, shift=None, library=None, spread=.25, seed=0):
     X = sp.vstack([X for _, X, _ in drawn(b.model, lambda: rates(shift), seed)], 'csr')
     return AnnData(X, pd.DataFrame({'cell_type': pd.Categorical.from_codes(y[:, 0], b.types)}, index=[str(i) for i in range(len(y))]), pd.DataFrame(index=b.genes))
 
-def pieces(seeds, cache, n=2000):
+def pieces(seeds, cache, mine='101', theirs='107', n=2000):
     cells = check(read_h5ad(Path(os.environ['SCGM_DATA'])/'kang2018_ifnb_typed_1267genes.h5ad'), ['cell_type', 'sample'])
     of = lambda name: cells[cells.obs['sample'] == name].copy()
-    reference, real, rows = of('ctrl101'), of('stim107'), []
-    b, _ = trained(reference, 'kang101', seeds[0], cache)
+    reference, real, rows = of(f'ctrl{mine}'), of(f'stim{theirs}'), []
+    b, _ = trained(reference, f'kang{mine}', seeds[0], cache)
     kind, B = real.obs['cell_type'].astype(str), np.asarray(real.X.sum(0), float).ravel()
     p = kind.value_counts(normalize=True).reindex(b.types).to_numpy()
     guess = b.deconvolve(read_bulk(pd.DataFrame([B], ['stim'], real.var_names), 'counts')).proportions[b.types].iloc[0].to_numpy()
@@ -132,8 +132,8 @@ def pieces(seeds, cache, n=2000):
     plan = lambda q: b.plan(B, q, np.ones(len(B), bool), 'pseudobulk', limit=None, reach=.5)
     ways = {'the bulk alone': (guess, {}), '+ proportions': (p, {}), '+ library sizes': (p, dict(library=real)), '+ mean of each gene in each type': (p, dict(library=real, shift=np.log((M + .3)/(flat + .3))))}
     for name, (q, more) in ways.items(): rows.append(dict(told=name, **realism(real, told(b, plan(q), q, n, **more), 0)))
-    rows.append(dict(told='another real sample', **realism(real, of('stim101'), 0)))
-    show('Kang, stim107: what is told to the generator', pd.DataFrame(rows).set_index('told'))
+    rows.append(dict(told='another real sample', **realism(real, of(f'stim{mine}'), 0)))
+    show(f'Kang, stim{theirs}: what is told to the generator', pd.DataFrame(rows).set_index('told'))
     print('proportions', dict(zip(b.types, zip(guess.round(3), p.round(3)))))
 
 def world(seed, small):
@@ -215,4 +215,6 @@ if __name__ == '__main__':
     seeds = [int(s) for s in a.seeds.split(',')]
     if a.what == 'minute': simulator(seeds if a.seeds != '0,1,2' else [0], a.cache, small=True)
     elif a.what == 'kang': kang(seeds, a.cache, a.only)
-    else: dict(pieces=pieces, simulator=simulator, speed=speed, cohort=cohort)[a.what](seeds, a.cache)
+    elif a.what == 'pieces':
+        for mine, theirs in (('101', '107'), ('107', '101')): pieces(seeds, a.cache, mine, theirs)
+    else: dict(simulator=simulator, speed=speed, cohort=cohort)[a.what](seeds, a.cache)
