@@ -78,12 +78,17 @@ def trained(reference, name, seed, cache, **kwargs):
     if at: b.save(at)
     return b, seconds
 
-def kang(seeds, cache, only=None, trees=30):
+donors = ('101', '107'), ('107', '101')   # of the reference, of the bulk
+
+def samples():
+    "The cells of Kang's samples, by name"
     cells = check(read_h5ad(Path(os.environ['SCGM_DATA'])/'kang2018_ifnb_typed_1267genes.h5ad'), ['cell_type', 'sample'])
-    of = lambda name: cells[cells.obs['sample'] == name].copy()
-    rows = []
+    return lambda name: cells[cells.obs['sample'] == name].copy()
+
+def kang(seeds, cache, only=None, trees=30):
+    of, rows = samples(), []
     for seed in seeds:
-        for mine, theirs in (('101', '107'), ('107', '101')):
+        for mine, theirs in donors:
             reference = of(f'ctrl{mine}')
             if only and not only.endswith(theirs): continue
             b, seconds = trained(reference, f'kang{mine}', seed, cache)
@@ -119,11 +124,13 @@ def told(b, plan, p, n, *, shift=None, library=None, spread=.25, seed=0):
     X = sp.vstack([X for _, X, _ in drawn(b.model, lambda: rates(shift), seed)], 'csr')
     return AnnData(X, pd.DataFrame({'cell_type': pd.Categorical.from_codes(y[:, 0], b.types)}, index=[str(i) for i in range(len(y))]), pd.DataFrame(index=b.genes))
 
-def pieces(seeds, cache, mine='101', theirs='107', n=2000):
-    cells = check(read_h5ad(Path(os.environ['SCGM_DATA'])/'kang2018_ifnb_typed_1267genes.h5ad'), ['cell_type', 'sample'])
-    of = lambda name: cells[cells.obs['sample'] == name].copy()
+def pieces(seeds, cache):
+    of = samples()
+    for mine, theirs in donors: pieces_of(of, mine, theirs, seeds[0], cache)
+
+def pieces_of(of, mine, theirs, seed, cache, n=2000):
     reference, real, rows = of(f'ctrl{mine}'), of(f'stim{theirs}'), []
-    b, _ = trained(reference, f'kang{mine}', seeds[0], cache)
+    b, _ = trained(reference, f'kang{mine}', seed, cache)
     kind, B = real.obs['cell_type'].astype(str), np.asarray(real.X.sum(0), float).ravel()
     p = kind.value_counts(normalize=True).reindex(b.types).to_numpy()
     guess = b.deconvolve(read_bulk(pd.DataFrame([B], ['stim'], real.var_names), 'counts')).proportions[b.types].iloc[0].to_numpy()
@@ -134,7 +141,7 @@ def pieces(seeds, cache, mine='101', theirs='107', n=2000):
     for name, (q, more) in ways.items(): rows.append(dict(told=name, **realism(real, told(b, plan(q), q, n, **more), 0)))
     rows.append(dict(told='another real sample', **realism(real, of(f'stim{mine}'), 0)))
     show(f'Kang, stim{theirs}: what is told to the generator', pd.DataFrame(rows).set_index('told'))
-    print('proportions', dict(zip(b.types, zip(guess.round(3), p.round(3)))))
+    print('proportions', dict(zip(b.types, zip(guess.round(3).tolist(), p.round(3).tolist()))))
 
 def world(seed, small):
     n, g = (900, 300) if small else (2400, 1500)
@@ -215,6 +222,4 @@ if __name__ == '__main__':
     seeds = [int(s) for s in a.seeds.split(',')]
     if a.what == 'minute': simulator(seeds if a.seeds != '0,1,2' else [0], a.cache, small=True)
     elif a.what == 'kang': kang(seeds, a.cache, a.only)
-    elif a.what == 'pieces':
-        for mine, theirs in (('101', '107'), ('107', '101')): pieces(seeds, a.cache, mine, theirs)
-    else: dict(simulator=simulator, speed=speed, cohort=cohort)[a.what](seeds, a.cache)
+    else: dict(pieces=pieces, simulator=simulator, speed=speed, cohort=cohort)[a.what](seeds, a.cache)

@@ -193,36 +193,39 @@ class Prototype:
         X = self.counts(self.rates(y, seed), self.φ, np.random.default_rng(seed))
         return AnnData(sp.csr_matrix(X), obs=pd.DataFrame({'cell_type': cells.obs.cell_type.astype(str).to_numpy()}, index=[f'new {i}' for i in range(len(y))]), var=pd.DataFrame(index=cells.var_names))
 
+knows = {True: 'label told', False: 'label not told'}
+
+def timed(train):
+    "A trained model, and the seconds that it took"
+    start = time.time()
+    return train(), time.time() - start
+
 def one(name, train, test, seed, told):
     "Train, generate, judge"
-    start = time.time()
-    model = Prototype(train, told, seed)
-    took = time.time() - start
+    model, took = timed(lambda: Prototype(train, told, seed))
     table = pooled(sg.evaluate(test, model.generate(test, seed), train, labels='cell_type', seed=seed, progress=False).table)
-    name = f'{name}, label {"told" if told else "not told"}'
+    name = f'{name}, {knows[told]}'
     print(f'{name}, seed {seed}: {model.epochs} epochs, trained in {took:.0f} s\n' + table[['value', 'low', 'high']].T.to_string(float_format='{:.3f}'.format), flush=True)
     return table.assign(set=name, seed=seed, train_s=took)
 
-def drawn(model, generate, train, test, seed, draws, floor, took, trees):
-    "The figures of a trained model, mean of several draws"
-    asked = dict(labels='cell_type', trees=trees, floor=floor, seed=seed, progress=False)
-    tables = [pooled(sg.evaluate(test, generate(1000*seed + k), train, **asked).table) for k in range(draws)]
-    one = pd.concat(tables).groupby('metric', sort=False)[['value', 'low', 'high']].agg({'value': ['mean', 'std'], 'low': 'mean', 'high': 'mean'}).set_axis(['value', 'sd of a draw', 'low', 'high'], axis=1)
-    print(f'\n{model}, seed {seed}, {draws} draws; trained in {took:.0f} s\n' + one.T.to_string(float_format='{:.3f}'.format), flush=True)
-    return one.drop(columns='sd of a draw').assign(set=model, seed=seed, train_s=took)
-
-def often(name, train, test, seed, draws, trees, told):
+def often(name, train, test, seed, told, draws, trees):
     "scGM and the prototype on one split, judged by many draws"
-    start = time.time()
-    gm = sg.ScGM.train(train, 'cell_type', seed=seed, progress=False)
-    new, took = (lambda k: gm.generate(test.obs[['cell_type']], seed=k)), time.time() - start
-    floor = sg.evaluate(test, new(0), train, labels='cell_type', trees=trees, seed=seed, progress=False)   # once, for all that follow
-    out = [drawn('scGM', new, train, test, seed, draws, floor, took, trees)]
-    for knows in told:
-        start = time.time()
-        model = Prototype(train, knows, seed)
-        out.append(drawn(f'prototype, label {"told" if knows else "not told"}', lambda k: model.generate(test, k), train, test, seed, draws, floor, time.time() - start, trees))
-    return [table.assign(set=f'{name}: ' + table.set) for table in out]
+    judged = dict(labels='cell_type', trees=trees, seed=seed, progress=False)
+    gm, took = timed(lambda: sg.ScGM.train(train, 'cell_type', seed=seed, progress=False))
+    new = lambda k: gm.generate(test.obs[['cell_type']], seed=k)
+    floor = sg.evaluate(test, new(0), train, **judged)   # once, for all that follow
+
+    def drawn(model, generate, took):
+        found = pd.concat([pooled(sg.evaluate(test, generate(1000*seed + k), train, floor=floor, **judged).table) for k in range(draws)])
+        found = found[['value', 'low', 'high']].groupby('metric', sort=False)
+        print(f'\n{model}, seed {seed}, {draws} draws; trained in {took:.0f} s\n' + found.mean().assign(**{'sd of a draw': found.value.std()}).T.to_string(float_format='{:.3f}'.format), flush=True)
+        return found.mean().assign(set=f'{name}: {model}', seed=seed, train_s=took)
+
+    tables = [drawn('scGM', new, took)]
+    for form in told:
+        model, took = timed(lambda: Prototype(train, form, seed))
+        tables.append(drawn(f'prototype, {knows[form]}', lambda k: model.generate(test, k), took))
+    return tables
 
 if __name__ == '__main__':
     warnings.filterwarnings('ignore', category=sg.DataWarning)
@@ -231,8 +234,8 @@ if __name__ == '__main__':
     args.add_argument('--draws', type=int, default=0); args.add_argument('--trees', type=int, default=0)
     args = args.parse_args()
     chosen = args.sets or (['PBMC3k'] if args.draws else list(forms))
-    splits = [(seed, *one) for seed in args.seeds for one in sets(seed) if one[0] in chosen]
+    splits = ((name, train, test, seed) for seed in args.seeds for name, train, test in sets(seed) if name in chosen)
     if args.small: found = [one('simulated', *sg.split(sg.simulate(900, 400, n_types=4, seed=0), by='cell_type'), 0, False)]
-    elif args.draws: found = [table for seed, name, train, test in splits for table in often(name, train, test, seed, args.draws, args.trees, forms[name])]
-    else: found = [one(name, train, test, seed, told) for seed, name, train, test in splits for told in forms[name]]
+    elif args.draws: found = [table for name, *split in splits for table in often(name, *split, forms[name], args.draws, args.trees)]
+    else: found = [one(name, *split, told) for name, *split in splits for told in forms[name]]
     summary(found, 'mean of draws' if args.draws else 'prototype')

@@ -7,7 +7,8 @@
 
 Every model is trained on the same 80% of each type and judged on the rest, by the same code (00i):
 `recon` is log p(x | E[z]) of held-out cells per gene, all normalising terms included, with the cell's own total as library size;
-`probe` the accuracy of a linear classifier on E[z], `of one genotype` without the cells that demuxlet calls doublets (Tian); `seconds` the CPU time of training on one thread. Floors: one profile for all, one per type.
+`probe` the accuracy of a linear classifier on E[z], `of one genotype` without the cells that demuxlet calls doublets (Tian);
+`seconds` the CPU time of training on one thread. Floors: one profile for all, one per type.
 scVI has its default settings (ZINB, 128 hidden, one layer), its early stopping with 10% of the cells and a patience of 15 epochs.
 """
 import os, time, warnings
